@@ -1,0 +1,124 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""OpenTelemetry instrumentation of the OpenAI client that also says what every call cost.
+
+Usage:
+    Zero code: ``opentelemetry-instrument python app.py``. Or, in code::
+
+        from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+
+        OpenAICostInstrumentor().instrument()
+
+    From then on every chat completion, completion, response and embedding has a span with GenAI attributes, its tokens and its
+    cost, and the histograms ``gen_ai.client.operation.duration``, ``gen_ai.client.token.usage`` and
+    ``gen_ai.client.operation.cost``. What cannot be priced is counted in ``openai_cost.unpriced_operations`` with the reason.
+
+Configuration:
+    Arguments of ``instrument()``, or environment variables ``OTEL_INSTRUMENTATION_OPENAI_COST_<OPTION>``; see
+    ``opentelemetry.instrumentation.openai_cost.config.Config``. ``tracer_provider`` and ``meter_provider`` are honoured.
+
+The amounts are estimates at list price, not an invoice; the names of the cost attributes are proposed
+(semantic-conventions-genai#443) and may change.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from threading import Lock
+from typing import TYPE_CHECKING, cast
+
+import wrapt
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.metrics import MeterProvider, get_meter
+from opentelemetry.trace import TracerProvider, get_tracer
+
+from .config import Config, Options, resolve
+from .package import _instruments  # pyright: ignore[reportPrivateUsage]  # the name that OpenTelemetry's tools read
+from .version import __version__
+
+if TYPE_CHECKING:
+    from ._client import ClientPatch
+    from .pricing import PriceBook
+    from .recorder import Recorder
+
+__all__ = ["OpenAICostInstrumentor", "__version__"]
+
+
+class OpenAICostInstrumentor(BaseInstrumentor):
+    """Instruments the OpenAI client. Nothing is patched, and no price loaded, before ``openai`` is imported."""
+
+    configuration = Options
+    """Options under ``instrumentation/development: python: openai_cost:`` of the declarative configuration."""
+
+    # The base class is a singleton whose __init__ runs again at every call: state lives on the class.
+    _hooked = False
+    _recorder: Recorder | None = None
+    _patch: ClientPatch | None = None
+    _book: PriceBook | None = None
+    _config = Config()
+    _providers: tuple[TracerProvider | None, MeterProvider | None] = (None, None)
+    _lock = Lock()
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """The versions of openai that are instrumented."""
+        return _instruments
+
+    def _instrument(self, **kwargs: object) -> None:
+        cls = type(self)
+        cls._config = resolve(kwargs, os.environ)
+        cls._book = None
+        cls._providers = (
+            cast("TracerProvider | None", kwargs.get("tracer_provider")),
+            cast("MeterProvider | None", kwargs.get("meter_provider")),
+        )
+        cls._wanted = True
+        if cls._patch is not None:
+            cls._start()
+        elif not cls._hooked:
+            # A hook cannot be unregistered; it is set once and asks whether it is still wanted.
+            cls._hooked = True
+            wrapt.register_post_import_hook(cls._openai_imported, "openai")
+
+    _wanted = False
+
+    def _uninstrument(self, **kwargs: object) -> None:
+        cls = type(self)
+        cls._wanted = False
+        cls._recorder = None
+        if cls._patch is not None:
+            cls._patch.remove()
+
+    @classmethod
+    def _openai_imported(cls, module: object) -> None:
+        from ._client import ClientPatch
+
+        cls._patch = ClientPatch(lambda: cls._recorder)
+        if cls._wanted:
+            cls._start()
+
+    @classmethod
+    def _start(cls) -> None:
+        from .recorder import Recorder, observe_book_age
+        from .semconv import METRIC_BOOK_AGE
+
+        tracer_provider, meter_provider = cls._providers
+        tracer = get_tracer(__name__, __version__, tracer_provider)
+        meter = get_meter(__name__, __version__, meter_provider)
+        cls._recorder = Recorder(tracer, meter, cls._config, cls._load_book)
+        meter.create_observable_gauge(
+            METRIC_BOOK_AGE, [observe_book_age(cls._load_book)], "d", "Days since the price list was reviewed"
+        )
+        if cls._patch is not None:
+            cls._patch.install()
+
+    @classmethod
+    def _load_book(cls) -> PriceBook:
+        """The price book, read on the first call that needs a price."""
+        book = cls._book
+        if book is None:
+            from .pricing import open_book
+
+            with cls._lock:
+                book = cls._book = cls._book or open_book(cls._config.prices)
+        return book

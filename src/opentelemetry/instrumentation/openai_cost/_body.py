@@ -1,0 +1,340 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The tee: a response's bytes go through untouched, and an observer looks for the few events that matter.
+
+Reads internals of httpx and httpx2 (``Response.stream`` and the content decoder), without importing either: the response's own
+module says which it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Protocol, cast
+
+from .endpoints import Endpoint, Request, Response
+from .endpoints._facts import EventReader
+from .endpoints._fields import Fields
+
+_MAX_DOCUMENT = 8 * 1024 * 1024
+"""A JSON document, or one event, is kept up to this size; of a larger one only the tail is searched for its usage."""
+_TAIL = 64 * 1024
+_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
+_OBJECT = re.compile(rb"\s*:\s*\{")
+_USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
+_MODEL = re.compile(rb'"(model|id|service_tier)"\s*:\s*"([^"\\]{1,200})"')
+
+
+class Observer(Protocol):
+    """Looks at a body as it passes; every method may be called by the tee, none may raise."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes, before the application gets them."""
+        ...
+
+    def finish(self) -> None:
+        """The body has been read to its end."""
+        ...
+
+    def abandon(self) -> None:
+        """The body was closed or dropped before its end."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """Reading the body raised."""
+        ...
+
+
+class EventScanner:
+    """Finds server-sent events in bytes that are cut anywhere, and hands the JSON of those that matter to a reader.
+
+    Keeps no more than the unfinished event. Accepts LF, CRLF and CR line ends (HTML standard, "Server-sent events").
+    """
+
+    __slots__ = ("_markers", "_pending", "_reader", "events")
+
+    def __init__(self, endpoint: Endpoint, reader: EventReader) -> None:
+        self._markers = endpoint.markers
+        self._reader = reader
+        self._pending = bytearray()
+        self.events = 0
+
+    def feed(self, chunk: bytes) -> bool:
+        """Takes the next bytes; returns whether the last event that matters has been seen."""
+        if not self._pending and chunk.endswith(b"\n\n"):
+            return self._scan(chunk)
+        pending = self._pending
+        start = max(0, len(pending) - 3)
+        pending += chunk
+        end = -1
+        for boundary in _BOUNDARY.finditer(pending, start):
+            end = boundary.end()
+        if end < 0:
+            if len(pending) > _MAX_DOCUMENT:
+                del pending[:-_TAIL]
+            return False
+        block = bytes(pending[:end])
+        del pending[:end]
+        return self._scan(block)
+
+    def finish(self) -> bool:
+        """The bytes are at their end; an event without its blank line is read all the same, since it was sent and billed."""
+        rest = bytes(self._pending)
+        self._pending.clear()
+        return bool(rest) and self._scan(rest)
+
+    def _scan(self, block: bytes) -> bool:
+        if self._reader.identified and not self._matters(block):
+            return False
+        for event in _BOUNDARY.split(block):
+            if event and (not self._reader.identified or self._matters(event)) and self._read(event):
+                return True
+        return False
+
+    def _matters(self, block: bytes) -> bool:
+        for marker in self._markers:
+            if marker in block:
+                return True
+        position = block.find(b'"usage"')
+        while position >= 0:
+            if _OBJECT.match(block, position + 7):
+                return True
+            position = block.find(b'"usage"', position + 7)
+        return b"[DONE]" in block
+
+    def _read(self, event: bytes) -> bool:
+        data = b"\n".join(line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:"))
+        if data.startswith(b"[DONE]"):
+            return True
+        document = parse(data)
+        if document is None:
+            usage = tail_usage(event)
+            return self._reader.read({"usage": usage}) if usage else False
+        return self._reader.read(document)
+
+
+class DocumentCollector:
+    """Keeps a JSON document up to 8 MiB; of a larger one the head and the tail."""
+
+    __slots__ = ("_content", "_head")
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+        self._head = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes."""
+        self._content += chunk
+        if len(self._content) > _MAX_DOCUMENT:
+            self._head = self._head or bytes(self._content[:_TAIL])
+            del self._content[:-_TAIL]
+
+    def document(self) -> Fields | None:
+        """What was collected, as JSON; of a document too large to keep, its usage and what identifies it."""
+        if self._head:
+            return outline(self._head, bytes(self._content))
+        return document(bytes(self._content))
+
+
+def document(content: bytes) -> Fields | None:
+    """A JSON body; of a large one (vectors, images) only its usage and what identifies it."""
+    if len(content) > 4 * _TAIL:
+        found = outline(content[:_TAIL], content[-_TAIL:])
+        if found is not None:
+            return found
+    return parse(content)
+
+
+def parse(data: bytes) -> Fields | None:
+    """A JSON object, or ``None`` for anything else."""
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return cast(Fields, value) if isinstance(value, dict) else None
+
+
+def outline(head: bytes, tail: bytes) -> Fields | None:
+    """Usage and identity of a document of which only head and tail are at hand."""
+    usage = tail_usage(tail)
+    if usage is None:
+        return None
+    found: dict[str, object] = {"usage": usage}
+    for part in (head, tail):
+        for name, value in cast("list[tuple[bytes, bytes]]", _MODEL.findall(part)):
+            found.setdefault(name.decode(), value.decode("utf-8", "replace"))
+    return found
+
+
+def tail_usage(tail: bytes) -> Fields | None:
+    """The last ``usage`` object that stands complete in a piece of JSON."""
+    decoder = json.JSONDecoder()
+    text = tail.decode("utf-8", "replace")
+    found: Fields | None = None
+    for match in re.finditer(_USAGE.pattern.decode(), text):
+        try:
+            value: object = decoder.raw_decode(text, match.end())[0]
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            found = cast(Fields, value)
+    return found
+
+
+def read_whole(endpoint: Endpoint, request: Request, content: bytes, stream: bool) -> Response | None:
+    """Reads a body that is already in memory.
+
+    Args:
+        endpoint: how to read it.
+        request: the request it answers.
+        content: the decoded bytes.
+        stream: whether they are server-sent events.
+    """
+    if stream and endpoint.events is not None:
+        reader = endpoint.events(request)
+        scanner = EventScanner(endpoint, reader)
+        if not scanner.feed(content):
+            scanner.finish()
+        return reader.response()
+    found = document(content)
+    return None if found is None else endpoint.read_response(found, request)
+
+
+class HttpResponse(Protocol):
+    """What is needed of an ``httpx`` or ``httpx2`` response."""
+
+    stream: object
+    is_closed: bool
+    headers: Mapping[str, str]
+
+    @property
+    def content(self) -> bytes:
+        """The body, if it has been read."""
+        ...
+
+
+def is_read(response: HttpResponse) -> bool:
+    """Whether the whole body is in memory."""
+    return hasattr(response, "_content")
+
+
+def install(response: HttpResponse, observer: Observer, is_async: bool) -> None:
+    """Puts a tee between the wire and whoever reads the response."""
+    decode = _decoder(response)
+    feed = observer.feed if decode is None else _decoding(observer.feed, decode)
+    module = sys.modules[type(response).__module__.partition(".")[0]]
+    tee = _async_tee(module) if is_async else _sync_tee(module)
+    response.stream = tee(response.stream, observer, feed)
+
+
+def _decoder(response: HttpResponse) -> Callable[[bytes], bytes | Iterable[bytes]] | None:
+    """A content decoder of our own; the response keeps the one that the application's reading drives."""
+    encoding = response.headers.get("content-encoding")
+    if not encoding or encoding.strip().lower() == "identity":
+        return None
+    own = type(response)(200, headers={"content-encoding": encoding})  # type: ignore[call-arg]  # httpx.Response(status, headers=)
+    return cast("Callable[[bytes], bytes | Iterable[bytes]]", own._get_content_decoder().decode)  # type: ignore[attr-defined]
+
+
+def _decoding(
+    feed: Callable[[bytes], None], decode: Callable[[bytes], bytes | Iterable[bytes]]
+) -> Callable[[bytes], None]:
+    def decoded_feed(chunk: bytes) -> None:
+        try:
+            decoded = decode(chunk)
+            for part in (decoded,) if isinstance(decoded, bytes) else decoded:
+                feed(part)
+        except Exception:
+            # What cannot be decoded is not understood; the application's own reading says what is wrong with it.
+            feed(b"")
+
+    return decoded_feed
+
+
+@lru_cache(maxsize=4)
+def _sync_tee(module: object) -> type:
+    class Tee(module.SyncByteStream):  # type: ignore[name-defined, misc]  # the base is only known at run time
+        """A synchronous byte stream that passes on what it reads."""
+
+        def __init__(self, stream: Iterable[bytes], observer: Observer, feed: Callable[[bytes], None]) -> None:
+            self._stream, self._observer, self._feed = stream, observer, feed
+
+        def __iter__(self) -> Iterator[bytes]:
+            feed, observer = self._feed, self._observer
+            try:
+                for chunk in self._stream:
+                    feed(chunk)
+                    yield chunk
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                observer.fail(error)
+                raise
+            observer.finish()
+
+        def close(self) -> None:
+            try:
+                self._stream.close()  # type: ignore[attr-defined]
+            finally:
+                self._observer.abandon()
+
+        def __del__(self) -> None:
+            self._observer.abandon()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+    return Tee
+
+
+class _Passing:
+    """One iteration of an asynchronous tee; not a generator, which the event loop would have to close in a task."""
+
+    __slots__ = ("_feed", "_iterator", "_observer")
+
+    def __init__(self, iterator: AsyncIterator[bytes], observer: Observer, feed: Callable[[bytes], None]) -> None:
+        self._iterator, self._observer, self._feed = iterator, observer, feed
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._iterator.__anext__()
+        except StopAsyncIteration:
+            self._observer.finish()
+            raise
+        except BaseException as error:
+            self._observer.fail(error)
+            raise
+        self._feed(chunk)
+        return chunk
+
+
+@lru_cache(maxsize=4)
+def _async_tee(module: object) -> type:
+    class AsyncTee(module.AsyncByteStream):  # type: ignore[name-defined, misc]  # the base is only known at run time
+        """An asynchronous byte stream that passes on what it reads."""
+
+        def __init__(self, stream: object, observer: Observer, feed: Callable[[bytes], None]) -> None:
+            self._stream, self._observer, self._feed = cast("AsyncIterator[bytes]", stream), observer, feed
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return _Passing(self._stream.__aiter__(), self._observer, self._feed)
+
+        async def aclose(self) -> None:
+            try:
+                await self._stream.aclose()  # type: ignore[attr-defined]
+            finally:
+                self._observer.abandon()
+
+        def __del__(self) -> None:
+            self._observer.abandon()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+    return AsyncTee

@@ -1,0 +1,203 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The choke points of the OpenAI client, 1.x to 3.x: where a call begins, and where its HTTP response is at hand.
+
+The only room that knows openai's internals: ``openai._base_client.SyncAPIClient`` and ``AsyncAPIClient``, their methods ``request``
+(once a logical call, around all retries) and ``_process_response`` (once a successful call), and the request options.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar, Token
+from typing import Protocol, cast
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import wrapt
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from . import endpoints
+from ._body import HttpResponse
+from .endpoints._fields import NOTHING, Fields
+from .operation import Operation
+from .provider import Server, server
+from .recorder import Recorder
+
+Args = tuple[object, ...]
+Kwargs = Mapping[str, object]
+_Entered = tuple[Token["Operation | None"], "Token[Context] | None"]
+
+
+class _Url(Protocol):
+    scheme: str
+    host: str
+    port: int | None
+
+
+class _Options(Protocol):
+    method: str
+    url: str
+    json_data: Mapping[str, object] | str | None
+    extra_json: Mapping[str, object] | None
+
+
+class ClientPatch:
+    """Our wrappers around the client's two methods, sync and async.
+
+    Wrappers can outlive ``remove()``: the SDK caches bound methods, and another library may have wrapped ours. They then pass
+    every call straight on.
+
+    Args:
+        recorder: gives the recorder in force, ``None`` while not instrumented.
+    """
+
+    def __init__(self, recorder: Callable[[], Recorder | None]) -> None:
+        self._recorder = recorder
+        self._in_flight: ContextVar[Operation | None] = ContextVar("openai_cost_operation", default=None)
+        self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
+        self._patched: list[tuple[type, str, object, object]] = []
+
+    def install(self) -> None:
+        """Wraps the methods of the loaded SDK. Does nothing where they are wrapped already."""
+        module = sys.modules.get("openai._base_client")
+        if module is None or self._patched:
+            return
+        for name, request, process in (
+            ("SyncAPIClient", self._request, self._process_response),
+            ("AsyncAPIClient", self._request_async, self._process_response_async),
+        ):
+            client = cast("type | None", getattr(module, name, None))
+            if client is None:
+                continue
+            self._wrap(client, "request", request)
+            self._wrap(client, "_process_response", process)
+
+    def remove(self) -> None:
+        """Puts the very functions back that were there, unless somebody else has wrapped ours since."""
+        for client, name, original, ours in self._patched:
+            if client.__dict__.get(name) is not ours:
+                continue
+            if original is None:
+                delattr(client, name)
+            else:
+                setattr(client, name, original)
+        self._patched.clear()
+
+    def _wrap(self, client: type, name: str, wrapper: Callable[..., object]) -> None:
+        if getattr(client, name, None) is None:
+            return
+        # An inherited method (openai < 1.8) is shadowed, not replaced: taking our attribute away restores it.
+        original = client.__dict__.get(name)
+        ours = wrapt.FunctionWrapper(original if original is not None else getattr(client, name), wrapper)
+        setattr(client, name, ours)
+        self._patched.append((client, name, original, ours))
+
+    def _request(self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs) -> object:
+        operation = self._begin(instance, args, kwargs)
+        if operation is None and self._in_flight.get() is None:
+            return wrapped(*args, **kwargs)
+        entered = self._enter(operation)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            if operation is not None:
+                operation.raised(error)
+            raise
+        finally:
+            self._leave(entered)
+        if operation is not None:
+            operation.returned(result)
+        return result
+
+    async def _request_async(
+        self, wrapped: Callable[..., Awaitable[object]], instance: object, args: Args, kwargs: Kwargs
+    ) -> object:
+        operation = self._begin(instance, args, kwargs)
+        if operation is None and self._in_flight.get() is None:
+            return await wrapped(*args, **kwargs)
+        entered = self._enter(operation)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            if operation is not None:
+                operation.raised(error)
+            raise
+        finally:
+            self._leave(entered)
+        if operation is not None:
+            operation.returned(result)
+        return result
+
+    def _process_response(self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs) -> object:
+        self._received(kwargs, is_async=False)
+        return wrapped(*args, **kwargs)
+
+    def _process_response_async(
+        self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs
+    ) -> object:
+        # Not a coroutine function: the method is one only since openai 1.8, and what it returns goes back as it is.
+        self._received(kwargs, is_async=True)
+        return wrapped(*args, **kwargs)
+
+    def _received(self, kwargs: Kwargs, *, is_async: bool) -> None:
+        operation = self._in_flight.get()
+        if operation is None:
+            return
+        try:
+            operation.received(cast(HttpResponse, kwargs["response"]), kwargs.get("stream") is True, is_async)
+        except Exception as error:
+            operation.failed_inside(error)
+
+    def _begin(self, instance: object, args: Args, kwargs: Kwargs) -> Operation | None:
+        """Starts an operation, or says that the call is none of ours."""
+        recorder = self._recorder()
+        if recorder is None:
+            return None
+        try:
+            options = cast(_Options, args[1] if len(args) > 1 else kwargs["options"])
+            endpoint = endpoints.find(options.method, options.url)
+            if endpoint is None or not is_instrumentation_enabled():
+                return None
+            return recorder.begin(endpoint, self._server(instance, options.url), endpoint.read_request(_body(options)))
+        except Exception as error:
+            recorder.failed_inside(error)
+            return None
+
+    def _enter(self, operation: Operation | None) -> _Entered:
+        """Makes the operation the one in flight, and its span the current one.
+
+        A call that is not observed, made inside one that is, must not be mistaken for it.
+        """
+        linked = self._in_flight.set(operation)
+        return linked, None if operation is None or operation.span is None else attach(operation.context)
+
+    def _leave(self, entered: _Entered) -> None:
+        linked, attached = entered
+        try:
+            self._in_flight.reset(linked)
+        except ValueError:
+            # A coroutine closed from another context than it ran in: what it attached is gone with that context.
+            return
+        if attached is not None:
+            detach(attached)
+
+    def _server(self, instance: object, url: str) -> Server:
+        if "://" in url:
+            parts = urlsplit(url)
+            return server(parts.scheme, parts.hostname or "", parts.port)
+        base = cast(_Url, getattr(instance, "base_url"))  # noqa: B009  # the class is only known at run time
+        known = self._servers.get(instance)
+        if known is None or known[0] is not base:
+            is_azure = any(kind.__module__ == "openai.lib.azure" for kind in type(instance).__mro__)
+            known = self._servers[instance] = (base, server(base.scheme, base.host, base.port, is_azure))
+        return known[1]
+
+
+def _body(options: _Options) -> Fields:
+    """The JSON body as it goes out: the caller's ``extra_body`` wins over the method's own arguments."""
+    body = options.json_data if isinstance(options.json_data, Mapping) else NOTHING
+    extra = options.extra_json
+    return {**body, **extra} if extra else body

@@ -1,0 +1,134 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Config: the options, from ``instrument()`` arguments, environment variables or declarative configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, TypeVar
+
+_logger = logging.getLogger(__package__)
+
+PREFIX = "OTEL_INSTRUMENTATION_OPENAI_COST_"
+"""An environment variable is this prefix and the option's name in capitals."""
+
+Spans = Literal["own", "current", "none"]
+TokenMetrics = Literal["compat", "latest"]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The options in force.
+
+    Attributes:
+        prices: path of the user's price file.
+        spans: ``own`` makes spans; ``current`` puts the cost on the span that is current at the call; ``none`` leaves only metrics.
+        breakdown: whether spans carry the cost by part.
+        component_metrics: whether cost and tokens are also counted by disjoint part.
+        chunk_metrics: whether every streamed chunk is timed.
+        token_metrics: ``latest`` adds the redesigned token metrics.
+    """
+
+    prices: Path | None = None
+    spans: Spans = "own"
+    breakdown: bool = True
+    component_metrics: bool = False
+    chunk_metrics: bool = False
+    token_metrics: TokenMetrics = "compat"
+
+
+@dataclass
+class Options:
+    """The same options as declarative configuration names them; ``None`` leaves one to environment and default."""
+
+    prices: str | None = None
+    spans: str | None = None
+    breakdown: bool | None = None
+    component_metrics: bool | None = None
+    chunk_metrics: bool | None = None
+    token_metrics: str | None = None
+
+
+class _Invalid(ValueError):
+    """A value that an option does not take; the message says what it takes."""
+
+
+def resolve(arguments: Mapping[str, object], environment: Mapping[str, str]) -> Config:
+    """The configuration in force: argument before environment before default.
+
+    A bad value is one logged error, and the next source down is used; nothing is raised, since an exception out of
+    ``instrument()`` would abort every other instrumentation.
+
+    Args:
+        arguments: keyword arguments of ``instrument()``.
+        environment: environment variables.
+    """
+    values: dict[str, object] = {}
+    for option in fields(Config):
+        name, read = option.name, _READERS[option.name]
+        default = option.default
+        variable = PREFIX + name.upper()
+        text = environment.get(variable, "").strip()
+        value = _accept(variable, text, read, default, "the default") if text else default
+        argument = arguments.get(name)
+        if argument is not None:
+            value = _accept(name, argument, read, value, "what is used without it")
+        values[name] = value
+    for name in arguments:
+        if name not in values and name not in _FOREIGN:
+            _logger.error("openai_cost: there is no option %s; it is ignored", name)
+    return Config(**values)  # type: ignore[arg-type]  # each value went through its option's reader
+
+
+def _accept(name: str, value: object, read: Callable[[object], _T], fallback: object, called: str) -> object:
+    try:
+        return read(value)
+    except _Invalid as problem:
+        _logger.error("openai_cost: %s=%r is not %s; %s is used: %r", name, value, problem, called, fallback)
+        return fallback
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off"):
+        return False
+    raise _Invalid("true or false")
+
+
+def _one_of(*names: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in names:
+            raise _Invalid("one of " + ", ".join(names))
+        return text
+
+    return read
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, (str, Path)):
+        raise _Invalid("a path")
+    return Path(value).expanduser()
+
+
+_READERS: Mapping[str, Callable[[object], object]] = {
+    "prices": _path,
+    "spans": _one_of("own", "current", "none"),
+    "breakdown": _flag,
+    "component_metrics": _flag,
+    "chunk_metrics": _flag,
+    "token_metrics": _one_of("compat", "latest"),
+}
+
+_FOREIGN = frozenset(
+    {"tracer_provider", "meter_provider", "logger_provider", "skip_dep_check", "raise_exception_on_conflict"}
+)
+"""Arguments that every instrumentor gets."""

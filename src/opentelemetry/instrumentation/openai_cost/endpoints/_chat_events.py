@@ -1,0 +1,73 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Streamed chunks of chat completions and of legacy completions: the same envelope around different choices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..usage import Usage
+from ._facts import Request, Response
+from ._fields import Fields, fields, items, number, text, tokens, whole
+from ._tools import chat_fees
+
+MARKERS = (b'"finish_reason":"', b'"finish_reason": "', b'"error"')
+"""An event that closes a choice or reports an error; those with usage are found for every endpoint."""
+
+
+class ChunkReader:
+    """Folds chunks: identity from the opening ones, finish reasons and usage from those that carry them."""
+
+    __slots__ = ("_finish_reasons", "_request", "_response", "_seen")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._response = Response()
+        self._finish_reasons: dict[int, str] = {}
+        self._seen = 0
+
+    @property
+    def identified(self) -> bool:
+        """Azure opens with an event about the prompt that names no model; the first few events are looked at."""
+        return self._response.model is not None or self._seen >= 4
+
+    def read(self, data: Fields) -> bool:
+        """Takes one chunk; an error event is the last."""
+        self._seen += 1
+        if error := data.get("error"):
+            self._response = replace(self._response, error_type=error_type(error))
+            return True
+        known = self._response
+        for choice in items(data.get("choices")):
+            of = fields(choice)
+            reason = text(of.get("finish_reason"))
+            if reason is not None:
+                self._finish_reasons[whole(of.get("index")) or 0] = reason
+        counts = tokens(data.get("usage"))
+        model = known.model or text(data.get("model"))
+        self._response = Response(
+            id=known.id or text(data.get("id")),
+            model=model,
+            created=known.created or number(data.get("created")) or None,
+            service_tier=text(data.get("service_tier")) or known.service_tier,
+            system_fingerprint=text(data.get("system_fingerprint")) or known.system_fingerprint,
+            usage=known.usage if counts is None else Usage(counts, fees=chat_fees(self._request, model)),
+        )
+        return False
+
+    def response(self) -> Response:
+        """The response as far as the chunks told; a choice without a finish reason counts as ``error``."""
+        return replace(self._response, finish_reasons=in_order(self._finish_reasons))
+
+
+def in_order(reasons: dict[int, str]) -> tuple[str, ...]:
+    """Finish reasons by choice; ``error`` where a choice between others has none (semantic-conventions-genai#363)."""
+    if not reasons:
+        return ()
+    return tuple(reasons.get(index, "error") for index in range(min(max(reasons), 127) + 1))
+
+
+def error_type(error: object) -> str:
+    """The code or type of an error object, else ``_OTHER``."""
+    of = fields(error)
+    return text(of.get("code")) or text(of.get("type")) or "_OTHER"

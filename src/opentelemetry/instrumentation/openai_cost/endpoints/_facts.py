@@ -1,0 +1,114 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Request, Response and Endpoint: what every API family tells the rest of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from opentelemetry.util.types import AttributeValue
+
+from ..usage import Usage
+from ._fields import Fields
+
+Kind = Literal["inference", "embeddings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a request says that matters to a span or to a price.
+
+    Attributes:
+        model: the model or deployment asked for.
+        stream: whether events were asked for.
+        attributes: span attributes of the request, beyond those every operation has.
+        window: background completion window, such as ``2h`` (only the request tells).
+        background: whether the response is made in the background.
+        tools: ``type`` of each hosted tool asked for.
+        container_memory: memory of the code interpreter's container, such as ``4g``.
+        image_model: model of the hosted image generation tool.
+        chat_search: whether web search was asked for in a chat completion.
+    """
+
+    model: str | None = None
+    stream: bool = False
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    window: str | None = None
+    background: bool = False
+    tools: tuple[str, ...] = ()
+    container_memory: str | None = None
+    image_model: str | None = None
+    chat_search: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a response says that matters to a span or to a price.
+
+    Attributes:
+        id: the response's id.
+        model: the model that answered.
+        created: seconds since the epoch.
+        service_tier: the tier that was billed.
+        finish_reasons: one a choice.
+        system_fingerprint: as OpenAI reports it.
+        usage: what was used, ``None`` if the response does not say.
+        status: ``queued``, ``completed``, … where the API has one.
+        error_type: code of an error that the response itself carries.
+        compacted: whether the response is a compaction of the conversation.
+    """
+
+    id: str | None = None
+    model: str | None = None
+    created: float | None = None
+    service_tier: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    system_fingerprint: str | None = None
+    usage: Usage | None = None
+    status: str | None = None
+    error_type: str | None = None
+    compacted: bool = False
+
+
+class EventReader(Protocol):
+    """Folds the server-sent events of one streamed response into a ``Response``."""
+
+    @property
+    def identified(self) -> bool:
+        """Whether the opening events have been read; until then every event is handed in."""
+        ...
+
+    def read(self, data: Fields) -> bool:
+        """Takes one event's JSON; returns whether it was the last that matters."""
+        ...
+
+    def response(self) -> Response:
+        """The response as far as the events told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One billable endpoint: how to read what goes in and what comes out.
+
+    Attributes:
+        name: short name, also the price book's word for rows of one endpoint only.
+        operation: value of ``gen_ai.operation.name``.
+        kind: which GenAI invocation of another instrumentation would describe it.
+        attributes: span attributes that hold for every call.
+        read_request: reads the JSON body (extra body merged in).
+        read_response: reads a response, as JSON or as the SDK's model.
+        events: makes a reader for a streamed response.
+        markers: byte strings of which an event that matters, after the opening, holds at least one.
+    """
+
+    name: str
+    operation: str
+    kind: Kind
+    read_request: Callable[[Fields], Request]
+    read_response: Callable[[Fields, Request], Response]
+    events: Callable[[Request], EventReader] | None = None
+    markers: tuple[bytes, ...] = ()
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])

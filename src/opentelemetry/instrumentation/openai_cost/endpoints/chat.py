@@ -1,0 +1,105 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Chat completions (``POST /chat/completions``)."""
+
+from __future__ import annotations
+
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
+from opentelemetry.util.types import AttributeValue
+
+from .. import semconv
+from ..usage import Usage
+from ._chat_events import MARKERS, ChunkReader, in_order
+from ._facts import Endpoint, Request, Response
+from ._fields import Fields, fields, items, number, text, tokens, whole
+from ._tools import chat_fees
+
+_NUMBERS = (
+    ("temperature", gen_ai.GEN_AI_REQUEST_TEMPERATURE),
+    ("top_p", gen_ai.GEN_AI_REQUEST_TOP_P),
+    ("frequency_penalty", gen_ai.GEN_AI_REQUEST_FREQUENCY_PENALTY),
+    ("presence_penalty", gen_ai.GEN_AI_REQUEST_PRESENCE_PENALTY),
+)
+_OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
+
+
+def common_attributes(body: Fields) -> dict[str, AttributeValue]:
+    """Request attributes that chat completions and legacy completions share."""
+    attributes: dict[str, AttributeValue] = {}
+    for name, attribute in _NUMBERS:
+        value = number(body.get(name))
+        if value is not None:
+            attributes[attribute] = value
+    if (limit := whole(body.get("max_completion_tokens"))) is not None or (
+        limit := whole(body.get("max_tokens"))
+    ) is not None:
+        attributes[gen_ai.GEN_AI_REQUEST_MAX_TOKENS] = limit
+    if (seed := whole(body.get("seed"))) is not None:
+        attributes[gen_ai.GEN_AI_REQUEST_SEED] = seed
+    if (count := whole(body.get("n"))) is not None and count != 1:
+        attributes[gen_ai.GEN_AI_REQUEST_CHOICE_COUNT] = count
+    if (stop := body.get("stop")) is not None:
+        sequences = [stop] if isinstance(stop, str) else [item for item in items(stop) if isinstance(item, str)]
+        if sequences:
+            attributes[gen_ai.GEN_AI_REQUEST_STOP_SEQUENCES] = sequences
+    if body.get("stream") is True:
+        attributes[semconv.REQUEST_STREAM] = True
+    tier = text(body.get("service_tier"))
+    if tier is not None and tier != "auto":
+        attributes[semconv.OPENAI_REQUEST_SERVICE_TIER] = tier
+    return attributes
+
+
+def read_request(body: Fields) -> Request:
+    """Reads the JSON body of a chat completion."""
+    attributes = common_attributes(body)
+    if (effort := text(body.get("reasoning_effort"))) is not None:
+        attributes[semconv.REQUEST_REASONING_LEVEL] = effort
+    output_type = _output_type(body)
+    if output_type is not None:
+        attributes[gen_ai.GEN_AI_OUTPUT_TYPE] = output_type
+    return Request(
+        model=text(body.get("model")),
+        stream=body.get("stream") is True,
+        attributes=attributes,
+        chat_search=body.get("web_search_options") is not None,
+    )
+
+
+def read_response(body: Fields, request: Request) -> Response:
+    """Reads a chat completion."""
+    reasons: dict[int, str] = {}
+    for position, choice in enumerate(items(body.get("choices"))):
+        reason = text(fields(choice).get("finish_reason"))
+        if reason is not None:
+            reasons[position] = reason
+    model = text(body.get("model"))
+    counts = tokens(body.get("usage"))
+    return Response(
+        id=text(body.get("id")),
+        model=model,
+        created=number(body.get("created")),
+        service_tier=text(body.get("service_tier")),
+        finish_reasons=in_order(reasons),
+        system_fingerprint=text(body.get("system_fingerprint")),
+        usage=None if counts is None else Usage(counts, fees=chat_fees(request, model)),
+    )
+
+
+def _output_type(body: Fields) -> str | None:
+    if any(modality == "audio" for modality in items(body.get("modalities"))):
+        return "speech"
+    wanted = body.get("response_format")
+    return None if wanted is None else _OUTPUT_TYPES.get(text(fields(wanted).get("type")) or "")
+
+
+CHAT = Endpoint(
+    name="chat",
+    operation="chat",
+    kind="inference",
+    read_request=read_request,
+    read_response=read_response,
+    events=ChunkReader,
+    markers=MARKERS,
+    attributes={semconv.OPENAI_API_TYPE: "chat_completions"},
+)

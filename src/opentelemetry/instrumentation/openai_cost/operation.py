@@ -1,0 +1,216 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Operation: one call in flight. It begins, observes, and ends exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Lock
+from time import perf_counter, time
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span
+
+from . import _body
+from .endpoints import Endpoint, EventReader, Request, Response
+from .endpoints._fields import fields
+from .provider import Server
+
+if TYPE_CHECKING:
+    from ._nesting import Enclosing
+    from .recorder import Recorder
+
+
+class Operation:
+    """One logical call of the client, retries included, from the request to the last byte that matters.
+
+    Args:
+        recorder: writes the telemetry when the operation ends.
+        endpoint: how to read request and response.
+        server: who is asked.
+        request: what the request says.
+        span: the operation's own span, if it has one.
+        context: context of the span (else of the caller), in which metrics are recorded.
+        enclosing: where the cost goes when something else describes the call.
+    """
+
+    __slots__ = (
+        "_chunk_times",
+        "_collector",
+        "_ending",
+        "_first_chunk",
+        "_http",
+        "_last_chunk",
+        "_reader",
+        "_recorder",
+        "_scanner",
+        "_started",
+        "_stream",
+        "began",
+        "context",
+        "enclosing",
+        "endpoint",
+        "headers",
+        "observed",
+        "request",
+        "server",
+        "span",
+    )
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        endpoint: Endpoint,
+        server: Server,
+        request: Request,
+        span: Span | None,
+        context: Context,
+        enclosing: Enclosing | None,
+    ) -> None:
+        self.endpoint, self.server, self.request = endpoint, server, request
+        self.span, self.context, self.enclosing = span, context, enclosing
+        self.observed = False
+        self.headers: Mapping[str, str] | None = None
+        self.began = time()
+        self._recorder = recorder
+        self._ending = Lock()
+        self._started = perf_counter()
+        self._first_chunk: float | None = None
+        self._last_chunk = 0.0
+        self._chunk_times: list[float] | None = [] if recorder.wants_chunk_times else None
+        self._reader: EventReader | None = None
+        self._scanner: _body.EventScanner | None = None
+        self._collector: _body.DocumentCollector | None = None
+        self._http: _body.HttpResponse | None = None
+        self._stream = False
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the request was issued."""
+        return perf_counter() - self._started
+
+    @property
+    def time_to_first_chunk(self) -> float | None:
+        """Seconds from the request to the first bytes of a streamed answer."""
+        return None if self._first_chunk is None else self._first_chunk - self._started
+
+    @property
+    def chunk_times(self) -> list[float]:
+        """Seconds between chunks, where asked for."""
+        return self._chunk_times or []
+
+    def received(self, response: _body.HttpResponse, stream: bool, is_async: bool) -> None:
+        """The HTTP response is here: its body is in memory, or on the wire and watched from now on.
+
+        Args:
+            response: an ``httpx`` or ``httpx2`` response.
+            stream: whether the caller asked for events.
+            is_async: which kind of stream the body is.
+        """
+        self.headers, self._stream = response.headers, stream
+        if _body.is_read(response):
+            self._http = response
+            return
+        content_type = response.headers.get("content-type") or ""
+        if self.endpoint.events is not None and (stream or content_type.startswith("text/event-stream")):
+            self._stream = True
+            self._reader = self.endpoint.events(self.request)
+            self._scanner = _body.EventScanner(self.endpoint, self._reader)
+        elif "json" in content_type or not content_type:
+            self._collector = _body.DocumentCollector()
+        _body.install(response, self, is_async)
+        self.observed = True
+
+    def returned(self, result: object) -> None:
+        """The call returned to the caller; unless a body is still on the wire, this is the end."""
+        if self.observed or self._ending.locked():
+            return
+        try:
+            response = self._read(result)
+        except Exception as error:
+            self._recorder.failed_inside(error)
+            response = None
+        self._end(response, None)
+
+    def raised(self, error: BaseException) -> None:
+        """The call raised. It may have been billed all the same: the body, if there is one, says so."""
+        if self._ending.locked():
+            return
+        try:
+            response = self._read(None)
+        except Exception as problem:
+            self._recorder.failed_inside(problem)
+            response = None
+        self._end(response, error)
+
+    def feed(self, chunk: bytes) -> None:
+        """Looks at bytes on their way to the application."""
+        if self._ending.locked():
+            return
+        try:
+            if self._scanner is not None:
+                if self._first_chunk is None:
+                    self._first_chunk = self._last_chunk = perf_counter()
+                elif self._chunk_times is not None:
+                    now = perf_counter()
+                    self._chunk_times.append(now - self._last_chunk)
+                    self._last_chunk = now
+                if self._scanner.feed(chunk):
+                    self._end_observed(None)
+            elif self._collector is not None:
+                self._collector.feed(chunk)
+        except Exception as error:
+            self._recorder.failed_inside(error)
+
+    def finish(self) -> None:
+        """The body has been read to its end."""
+        if self._ending.locked():
+            return
+        try:
+            if self._scanner is not None:
+                self._scanner.finish()
+        except Exception as error:
+            self._recorder.failed_inside(error)
+        self._end_observed(None)
+
+    def abandon(self) -> None:
+        """The body was closed or dropped before its end: not an error, but perhaps nothing to price."""
+        if not self._ending.locked():
+            self._end_observed(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Reading the body raised."""
+        if not self._ending.locked():
+            self._end_observed(error)
+
+    def failed_inside(self, error: BaseException) -> None:
+        """Something of ours failed; the call goes on."""
+        self._recorder.failed_inside(error)
+
+    def _read(self, result: object) -> Response | None:
+        """Reads what came back: the SDK's own model where it made one, else the bytes."""
+        http = self._http
+        if http is None:
+            return None
+        if not self._stream:
+            made = fields(result) if result is not None and result is not http else None
+            if made and ("usage" in made or "choices" in made or "data" in made):
+                return self.endpoint.read_response(made, self.request)
+        return _body.read_whole(self.endpoint, self.request, http.content, self._stream)
+
+    def _end_observed(self, error: BaseException | None) -> None:
+        response = None
+        try:
+            if self._reader is not None:
+                response = self._reader.response()
+            elif self._collector is not None:
+                found = self._collector.document()
+                response = None if found is None else self.endpoint.read_response(found, self.request)
+        except Exception as problem:
+            self._recorder.failed_inside(problem)
+        self._end(response, error)
+
+    def _end(self, response: Response | None, error: BaseException | None) -> None:
+        if self._ending.acquire(blocking=False):
+            self._recorder.end(self, response, error)

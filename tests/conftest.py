@@ -1,0 +1,124 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Fixtures that every test may use; what they give is documented in ``support``."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite("support")
+
+import openai  # noqa: E402
+
+from support.clients import (  # noqa: E402
+    make_async_azure_client,
+    make_async_client,
+    make_azure_client,
+    make_client,
+)
+from support.server import Server  # noqa: E402
+from support.telemetry import Telemetry  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(_server: Server) -> Iterator[Server]:
+    """The HTTP server, without answers and requests of an earlier test."""
+    _server.reset()
+    yield _server
+    _server.reset()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Callable[..., openai.OpenAI]]:
+    """Makes synchronous clients: ``client(base_url=…, max_retries=0, …)``."""
+    made: list[openai.OpenAI] = []
+
+    def make(*args: Any, **options: Any) -> openai.OpenAI:
+        made.append(make_client(server.url, *args, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+async def async_client(server: Server) -> AsyncIterator[Callable[..., openai.AsyncOpenAI]]:
+    """Makes asynchronous clients: ``async_client(base_url=…, max_retries=0, …)``."""
+    made: list[openai.AsyncOpenAI] = []
+
+    def make(*args: Any, **options: Any) -> openai.AsyncOpenAI:
+        made.append(make_async_client(server.url, *args, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture
+def azure_client(server: Server) -> Iterator[Callable[..., openai.AzureOpenAI]]:
+    """Makes synchronous Azure clients: ``azure_client(azure_endpoint=…, …)``."""
+    made: list[openai.AzureOpenAI] = []
+
+    def make(*args: Any, **options: Any) -> openai.AzureOpenAI:
+        made.append(make_azure_client(server.url, *args, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+async def async_azure_client(server: Server) -> AsyncIterator[Callable[..., openai.AsyncAzureOpenAI]]:
+    """Makes asynchronous Azure clients: ``async_azure_client(azure_endpoint=…, …)``."""
+    made: list[openai.AsyncAzureOpenAI] = []
+
+    def make(*args: Any, **options: Any) -> openai.AsyncAzureOpenAI:
+        made.append(make_async_azure_client(server.url, *args, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Telemetry]:
+    """Providers of the test's own, and what was recorded through them."""
+    telemetry = Telemetry()
+    yield telemetry
+    telemetry.close()
+
+
+@pytest.fixture
+def instrument(telemetry: Telemetry) -> Iterator[Callable[..., Any]]:
+    """``instrument(**options)`` instruments with the test's providers; undone afterwards whatever happens."""
+    from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+
+    instrumentor = OpenAICostInstrumentor()
+
+    def start(**options: Any) -> OpenAICostInstrumentor:
+        options.setdefault("tracer_provider", telemetry.tracer_provider)
+        options.setdefault("meter_provider", telemetry.meter_provider)
+        instrumentor.instrument(**options)
+        return instrumentor
+
+    yield start
+    if instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.uninstrument()
