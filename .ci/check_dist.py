@@ -13,6 +13,7 @@ SDIST_TOP = {
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE",
+    "NOTICE",
     "PKG-INFO",
     "README.md",
     "pyproject.toml",
@@ -49,8 +50,9 @@ def problems_of_wheel(path: Path) -> list[str]:
     ]
     required = {PACKAGE + "py.typed", PACKAGE + "pricing/prices.json"}
     problems += [f"missing: {name}" for name in required - packaged]
-    if not any(name.endswith(".dist-info/licenses/LICENSE") for name in names):
-        problems.append("missing: the licence")
+    for legal in ("LICENSE", "NOTICE"):
+        if not any(name.endswith(f".dist-info/licenses/{legal}") for name in names):
+            problems.append(f"missing: {legal}")
     return problems
 
 

@@ -209,9 +209,7 @@ def test_several_stop_sequences_are_a_list(server, client, instrument, telemetry
         ({"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}, "speech"),
     ],
 )
-def test_the_output_type_follows_the_format_asked_for(
-    server, client, instrument, telemetry, request_body, output_type
-):
+def test_the_output_type_follows_the_format_asked_for(server, client, instrument, telemetry, request_body, output_type):
     instrument()
     server.queue(json_answer(chat()))
     ask(client(), extra_body=request_body)
@@ -290,9 +288,7 @@ def test_the_span_is_current_while_the_request_is_on_its_way(server, client, ins
         ("fast", "priority", "0.0035"),
     ],
 )
-def test_the_tier_of_the_response_sets_the_price(
-    server, client, instrument, telemetry, tier, priced_as, amount
-):
+def test_the_tier_of_the_response_sets_the_price(server, client, instrument, telemetry, tier, priced_as, amount):
     instrument()
     server.queue(json_answer(chat("gpt-4o-mini", (10_000, 1000), service_tier=tier)))
     ask(client(), model="gpt-4o-mini", extra_body={"service_tier": "flex"})
@@ -331,9 +327,7 @@ def test_the_model_that_answered_is_priced_not_the_one_asked_for(server, client,
     assert money(attributes["gen_ai.usage.cost.amount"]) == Decimal("0.02")
 
 
-def test_the_price_is_that_of_the_day_on_which_the_response_was_created(
-    server, client, instrument, telemetry
-):
+def test_the_price_is_that_of_the_day_on_which_the_response_was_created(server, client, instrument, telemetry):
     instrument()
     july, november = 1_782_900_000, 1_795_000_000
     one = client()
@@ -462,9 +456,7 @@ def test_other_endpoints_make_no_span(server, client, instrument, telemetry):
     assert telemetry.metric_names() <= {"openai_cost.price_book.age"}
 
 
-async def test_the_asynchronous_client_makes_the_same_span(
-    server, client, async_client, instrument, telemetry
-):
+async def test_the_asynchronous_client_makes_the_same_span(server, client, async_client, instrument, telemetry):
     instrument()
     server.route("POST", "/v1/chat/completions", json_answer(payload("chat_completion.json")))
     ask(client(), model="gpt-5.6-sol", temperature=0.5)

@@ -92,9 +92,7 @@ def test_a_response_without_usage_is_unpriced(server, client, instrument, teleme
     assert telemetry.attributes()["openai_cost.unpriced.reason"] == "no_usage"
 
 
-async def test_the_asynchronous_client_makes_the_same_span(
-    server, client, async_client, instrument, telemetry
-):
+async def test_the_asynchronous_client_makes_the_same_span(server, client, async_client, instrument, telemetry):
     instrument()
     server.route("POST", "/v1/completions", json_answer(payload("completion_legacy.json")))
     complete(client())

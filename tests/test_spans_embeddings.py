@@ -18,9 +18,7 @@ MODEL = "text-embedding-3-small"
 
 
 def embed(client, **options):
-    return client.embeddings.create(
-        **{"model": MODEL, "input": "Hello", "encoding_format": "float", **options}
-    )
+    return client.embeddings.create(**{"model": MODEL, "input": "Hello", "encoding_format": "float", **options})
 
 
 def embedding(tokens=1234, **changes):
@@ -89,9 +87,7 @@ def test_a_failing_call_is_an_error(server, client, instrument, telemetry):
     assert telemetry.span().status.status_code is StatusCode.ERROR
 
 
-async def test_the_asynchronous_client_makes_the_same_span(
-    server, client, async_client, instrument, telemetry
-):
+async def test_the_asynchronous_client_makes_the_same_span(server, client, async_client, instrument, telemetry):
     instrument()
     server.route("POST", "/v1/embeddings", json_answer(embedding()))
     embed(client())

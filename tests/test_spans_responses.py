@@ -228,9 +228,7 @@ def test_searches_are_billed_as_often_as_the_response_counts_them(server, client
 def test_without_a_count_searches_are_billed_and_opened_pages_are_not(server, client, instrument, telemetry):
     instrument()
     actions = [{"type": "search", "query": "x"}, {"type": "open_page", "url": "u"}, None]
-    body = response(
-        "gpt-5", (1000, 100), tools=[{"type": "web_search"}], output=[_search(a) for a in actions]
-    )
+    body = response("gpt-5", (1000, 100), tools=[{"type": "web_search"}], output=[_search(a) for a in actions])
     server.queue(json_answer(body))
     respond(client(), model="gpt-5", tools=[{"type": "web_search"}])
     assert money(telemetry.attributes()["openai_cost.tool"]) == Decimal("0.02")
@@ -394,9 +392,7 @@ def test_the_last_event_says_why_the_stream_ended(server, client, instrument, te
     assert attributes["openai_cost.status"] == "priced"
 
 
-def test_a_response_in_the_background_that_is_streamed_to_its_end_is_priced(
-    server, client, instrument, telemetry
-):
+def test_a_response_in_the_background_that_is_streamed_to_its_end_is_priced(server, client, instrument, telemetry):
     instrument()
     server.queue(sse_answer(events("response_stream_background_queued.sse")))
     list(respond(client(), model="gpt-5.6-sol", stream=True, extra_body={"background": True}))
@@ -412,9 +408,7 @@ def test_the_stream_helper_is_one_span(server, client, instrument, telemetry):
     assert money(telemetry.attributes()["gen_ai.usage.cost.amount"]) == STREAMED
 
 
-async def test_the_asynchronous_client_makes_the_same_span(
-    server, client, async_client, instrument, telemetry
-):
+async def test_the_asynchronous_client_makes_the_same_span(server, client, async_client, instrument, telemetry):
     instrument()
     server.route("POST", "/v1/responses", json_answer(response()))
     respond(client())

@@ -36,6 +36,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -86,6 +87,7 @@ FEES = (
     "container_16g",
     "container_64g",
 )
+FEE_KEYS = {"class", "price", "per", "from", "until", "minimum", "confidence", "note", "evidence"}
 CHAT_SEARCH = ("web_search", "web_search_preview")
 MODEL_FACTS = ("class", "regional", "retires", "chat_search", "snapshots", "windows")
 
@@ -133,7 +135,7 @@ class Model:
     """One entry of the book: rows, and facts about the model that are not prices."""
 
     rows: list[Row]
-    facts: dict[str, object] = field(default_factory=lambda: {})
+    facts: dict[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +185,8 @@ def decimal(text: object) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise BuildError(f"not a decimal: {text!r}") from None
-    if not value.is_finite():
-        raise BuildError(f"not finite: {text!r}")
+    if not value.is_finite() or abs(value.adjusted()) > 15:
+        raise BuildError(f"not a price: {text!r}")
     return value
 
 
@@ -452,8 +454,14 @@ LITELLM_IGNORED = {
     "cache_creation_input_audio_token_cost",
     "input_cost_per_image",
 }
-LITELLM_SUFFIXES = {"": "standard", "_flex": "flex", "_priority": "priority", "_ultrafast": "ultrafast"}
-LITELLM_SUFFIXES |= {"_batches": "batch", "_decisions": "decisions"}
+LITELLM_SUFFIXES = {
+    "": "standard",
+    "_flex": "flex",
+    "_priority": "priority",
+    "_ultrafast": "ultrafast",
+    "_batches": "batch",
+    "_decisions": "decisions",
+}
 LITELLM_LONG = "_above_272k_tokens"
 IMAGE_ID = re.compile(r"(?:(?P<quality>[a-z]+)/)?(?P<width>\d+)-x-(?P<height>\d+)/(?P<model>.+)")
 
@@ -485,12 +493,9 @@ def litellm_rows(model: str, entry: Mapping[str, object]) -> tuple[tuple[Row, ..
         if key == "audio_seconds" and by_tokens:
             continue  # "estimated cost" of a model that bills tokens
         amount = decimal(value)
-        if key in UNIT_KEYS:
-            # Rates by the second are rounded there: 0.05 a minute is 0.000833333333333.
-            amount = round(amount * UNIT_KEYS[key], 6)
-        else:
-            amount = amount * 1_000_000
-        prices.setdefault(tier, {})[key] = amount
+        # Rates by the second are rounded there: 0.05 a minute is 0.000833333333333.
+        in_our_unit = round(amount * UNIT_KEYS[key], 6) if key in UNIT_KEYS else amount * 1_000_000
+        prices.setdefault(tier, {})[key] = in_our_unit
     mode = entry.get("mode")
     if mode == "moderation":
         prices = {"standard": {"requests": Decimal(0)}}
@@ -565,8 +570,8 @@ class Merge:
 
     provider: str
     verdicts: Sequence[Verdict]
-    used: set[int] = field(default_factory=lambda: set())
-    problems: list[str] = field(default_factory=lambda: [])
+    used: set[int] = field(default_factory=set[int])
+    problems: list[str] = field(default_factory=list[str])
 
     def rows(self, model: str, genai: Sequence[Row] | None, litellm: Sequence[Row] | None) -> list[Row]:
         """The rows of one model.
@@ -590,8 +595,8 @@ class Merge:
         """One row out of the two, key by key."""
         base = ours or theirs
         assert base is not None
-        mine = ours.prices if ours else {}
-        other = theirs.prices if theirs else {}
+        mine: Mapping[str, Decimal] = ours.prices if ours else {}
+        other: Mapping[str, Decimal] = theirs.prices if theirs else {}
         prices: dict[str, Decimal] = {}
         confidence: str | None = None
         note: str | None = None
@@ -664,8 +669,11 @@ def overlay_row(model: str, entry: Mapping[str, object]) -> Row:
         if key not in TOKEN_KEYS:
             raise BuildError(f"overlay: {model}: unknown key long.{key}")
         prices[LONG + key] = decimal(value)
+    tier = str(entry.get("tier", "standard"))
+    if tier not in TIERS:
+        raise BuildError(f"overlay: {model}: unknown tier {tier}")
     return Row(
-        str(entry.get("tier", "standard")),
+        tier,
         prices,
         start=day(entry["from"]) if "from" in entry else None,
         until=day(entry["until"]) if "until" in entry else None,
@@ -716,6 +724,12 @@ def matching(models: Mapping[str, Model], rule: Mapping[str, object]) -> list[Mo
     ]
 
 
+def annotated(row: Row, rule: Mapping[str, object]) -> Row:
+    """The row with the confidence and the note of a rule, where that has them."""
+    confidence, note = text_or_none(rule.get("confidence")), text_or_none(rule.get("note"))
+    return replace(row, confidence=confidence or row.confidence, note=note or row.note)
+
+
 def keys_of_standard(model: Model) -> set[str]:
     """The price keys that the model's standard rows have, now or earlier."""
     return {key for row in model.rows if row.tier == "standard" for key in row.prices}
@@ -757,7 +771,7 @@ def apply_overlay(name: str, models: dict[str, Model], section: Mapping[str, obj
             row = overlay_row(model, written)
             clash = [other for other in found.rows if other.slot == row.slot]
             if clash and not written.get("replaces"):
-                raise BuildError(f"{name}: {model}: {row.tier}: the overlay repeats a row; set replaces = true if meant")
+                raise BuildError(f"{name}: {model}: {row.tier}: the overlay repeats a row; replaces = true if meant")
             found.rows = [other for other in found.rows if other.slot != row.slot] + [row]
         found.facts |= {key: day(entry[key]) if key == "retires" else entry[key] for key in MODEL_FACTS if key in entry}
     for rule in tables(section.get("confirm")):
@@ -767,12 +781,11 @@ def apply_overlay(name: str, models: dict[str, Model], section: Mapping[str, obj
         for found in matching(models, rule):
             found.rows = [replace(row, long_withheld=True) if is_about(rule, row) else row for row in found.rows]
     for rule in (*tables(section.get("incomplete")), *tables(section.get("annotate"))):
-        mark, remark = text_or_none(rule.get("confidence")), text_or_none(rule.get("note"))
         for found in matching(models, rule):
+            lacking = set(texts(rule.get("keys"))) & keys_of_standard(found)
             found.rows = [
-                replace(row, confidence=mark or row.confidence, note=remark or row.note)
-                if is_about(rule, row) and (set(texts(rule.get("keys"))) & keys_of_standard(found)) - set(row.prices)
-                or "keys" not in rule and is_about(rule, row)
+                annotated(row, rule)
+                if is_about(rule, row) and ("keys" not in rule or lacking - set(row.prices))
                 else row
                 for row in found.rows
             ]
@@ -860,7 +873,8 @@ def dump(book: Mapping[str, object]) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
 
     def block(value: Mapping[str, object]) -> str:
-        return "{\n" + ",\n".join(f"        {compact(key)}: {compact(inner)}" for key, inner in value.items()) + "\n      }"
+        lines = [f"        {compact(key)}: {compact(inner)}" for key, inner in value.items()]
+        return "{\n" + ",\n".join(lines) + "\n      }"
 
     head = {key: value for key, value in book.items() if key != "providers"}
     providers = table(book["providers"])
@@ -883,8 +897,6 @@ def dump(book: Mapping[str, object]) -> str:
 def check_row(name: str, row: Row, standard: Row | None, may_lack: Sequence[str]) -> Iterator[str]:
     """What is wrong with one row, given the standard row of the same day."""
     where = f"{name}: {row.tier}{f' from {row.start}' if row.start else ''}"
-    if row.tier not in TIERS:
-        yield f"{where}: unknown tier"
     if row.endpoint is not None and row.endpoint not in ENDPOINTS:
         yield f"{where}: unknown endpoint {row.endpoint}"
     if row.source not in (GENAI, LITELLM, "overlay"):
@@ -908,9 +920,9 @@ def check_row(name: str, row: Row, standard: Row | None, may_lack: Sequence[str]
             ("cache_write", "cache_write_12h"),
         )
         for low, high in pairs:
-            if prefix + low in row.prices and prefix + high in row.prices:
-                if row.prices[prefix + low] > row.prices[prefix + high]:
-                    yield f"{where}: {prefix}{low} is above {prefix}{high}"
+            cheaper, dearer = row.prices.get(prefix + low), row.prices.get(prefix + high)
+            if cheaper is not None and dearer is not None and cheaper > dearer:
+                yield f"{where}: {prefix}{low} is above {prefix}{high}"
     for key, price in row.prices.items():
         if key.startswith(LONG) and price < row.prices.get(key.removeprefix(LONG), price):
             yield f"{where}: {key} is below {key.removeprefix(LONG)}"
@@ -958,7 +970,7 @@ def check_book(provider: str, models: Mapping[str, Model], section: Mapping[str,
         for row in sorted(model.rows, key=order):
             groups.setdefault((row.tier, row.endpoint), []).append(row)
         for (tier, _), rows in groups.items():
-            for earlier, later in zip(rows, rows[1:], strict=False):
+            for earlier, later in pairwise(rows):
                 if earlier.until is not None and later.start is not None and earlier.until >= later.start:
                     problems.append(f"{where}: {tier}: rows overlap on {later.start}")
                 for key in earlier.prices.keys() & later.prices.keys():
@@ -1006,7 +1018,7 @@ def written_fees(section: Mapping[str, object]) -> dict[str, object]:
             raise BuildError(f"overlay: unknown fee {name}")
         rows: list[dict[str, object]] = []
         for entry in tables(value):
-            unknown = set(entry) - {"class", "price", "per", "from", "until", "minimum", "confidence", "note", "evidence"}
+            unknown = set(entry) - FEE_KEYS
             per = entry.get("per")
             if unknown or not isinstance(per, int) or per < 1 or not entry.get("evidence"):
                 raise BuildError(f"overlay: fee {name}: {entry}")
@@ -1042,6 +1054,45 @@ def written_windows(section: Mapping[str, object]) -> dict[str, object]:
             "source": "overlay"
         }
     return windows
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+BEGIN, END = "<!-- generated by tools/build_price_book.py -->", "<!-- end of the generated part -->"
+
+
+def summary(book: Mapping[str, object]) -> str:
+    """The generated part of the page: what the book holds, and how sure it is of it."""
+    sources = ", ".join(f"{name} {version}" for name, version in table(book["sources"]).items())
+    lines = [f"Reviewed on {book['version']}; made from {sources} and the overlay.", ""]
+    lines += ["| provider | models | rows | two sources or an official page | single source | disputed |"]
+    lines += ["|---|---|---|---|---|---|"]
+    doubts: list[str] = []
+    for provider, value in table(book["providers"]).items():
+        models = table(table(value)["models"])
+        rows = [(model, row) for model, found in models.items() for row in tables(table(found)["rates"])]
+        marks = [row.get("confidence") for _, row in rows]
+        counts = [len(models), len(rows)] + [marks.count(mark) for mark in (None, "single-source", "disputed")]
+        lines.append(f"| `{provider}` | " + " | ".join(str(count) for count in counts) + " |")
+        notes: dict[str, list[str]] = {}
+        for model, row in rows:
+            if row.get("confidence") == "disputed":
+                notes.setdefault(str(row.get("note", "")), []).append(f"`{model}` {row['tier']}")
+        doubts += [f"- {provider}: {note}: {', '.join(dict.fromkeys(names))}." for note, names in notes.items()]
+    return "\n".join([*lines, "", "Disputed rows:", "", *doubts])
+
+
+def with_summary(page: str, book: Mapping[str, object]) -> str:
+    """The page with its generated part renewed.
+
+    Raises:
+        BuildError: The page has lost its markers.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise BuildError("the page has no generated part")
+    return f"{before}{BEGIN}\n\n{summary(book)}\n\n{END}{after}"
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------
@@ -1162,6 +1213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--litellm", type=Path, metavar="WHEEL", help="use this wheel instead of a download")
     parser.add_argument("--overlay", type=Path, default=OVERLAY)
     parser.add_argument("--output", type=Path, default=BOOK)
+    parser.add_argument("--page", type=Path, default=PAGE, help="page whose generated part is renewed, if it exists")
     parser.add_argument("--cache", type=Path, default=CACHE, help="directory for downloaded wheels")
     options = parser.parse_args(arguments)
     overlay = tomllib.loads(options.overlay.read_text(encoding="utf-8"))
@@ -1171,16 +1223,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name: member(given[name] or fetch(name, table(pin), options.cache), table(pin))
             for name, pin in table(overlay["sources"]).items()
         }
-        text = dump(build(data[GENAI], data[LITELLM], overlay))
+        book = build(data[GENAI], data[LITELLM], overlay)
+        wanted = {options.output: dump(book)}
+        if options.page.exists():
+            wanted[options.page] = with_summary(options.page.read_text(encoding="utf-8"), book)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
+    differing = [path for path, text in wanted.items() if not path.exists() or path.read_bytes() != text.encode()]
     if options.check:
-        if not options.output.exists() or options.output.read_text(encoding="utf-8") != text:
-            print(f"{options.output.name} is not what the pinned inputs give; run {Path(__file__).name}", file=sys.stderr)
-            return 1
-        return 0
-    options.output.write_text(text, encoding="utf-8", newline="\n")
+        for path in differing:
+            print(f"{path.name} is not what the pinned inputs give; run {Path(__file__).name}", file=sys.stderr)
+        return 1 if differing else 0
+    for path in differing:
+        path.write_bytes(wanted[path].encode())
     return 0
 
 

@@ -73,9 +73,7 @@ def make_azure_client(
     """A synchronous Azure client for ``azure_endpoint`` that connects to ``origin``."""
     http_client = http.Client(transport=ReroutingTransport(origin))
     options.setdefault("api_version", "2025-04-01-preview")
-    return openai.AzureOpenAI(
-        http_client=http_client, azure_endpoint=azure_endpoint, **_arguments(None, options)
-    )
+    return openai.AzureOpenAI(http_client=http_client, azure_endpoint=azure_endpoint, **_arguments(None, options))
 
 
 def make_async_azure_client(
@@ -84,6 +82,4 @@ def make_async_azure_client(
     """An asynchronous Azure client for ``azure_endpoint`` that connects to ``origin``."""
     http_client = http.AsyncClient(transport=AsyncReroutingTransport(origin))
     options.setdefault("api_version", "2025-04-01-preview")
-    return openai.AsyncAzureOpenAI(
-        http_client=http_client, azure_endpoint=azure_endpoint, **_arguments(None, options)
-    )
+    return openai.AsyncAzureOpenAI(http_client=http_client, azure_endpoint=azure_endpoint, **_arguments(None, options))

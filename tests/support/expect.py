@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import INVALID_SPAN, StatusCode, get_current_span
+
 from opentelemetry.instrumentation.openai_cost.pricing import bundled_data
-from support.payloads import payload
+from support.payloads import DONE, event, payload
+from support.telemetry import Telemetry
 
 COST = "gen_ai.client.operation.cost"
 TOKENS = "gen_ai.client.token.usage"
@@ -74,9 +78,7 @@ def chat(model: str = "gpt-5.5", tokens: tuple[int, int] = (1000, 1000), **chang
     return payload("chat_completion_minimal_usage.json", model=model, usage=usage, **changes)
 
 
-def response(
-    model: str = "gpt-5.5", tokens: tuple[int, int] = (1000, 1000), **changes: Any
-) -> dict[str, Any]:
+def response(model: str = "gpt-5.5", tokens: tuple[int, int] = (1000, 1000), **changes: Any) -> dict[str, Any]:
     """A response of that model with that many tokens in and out."""
     into, out = tokens
     usage = {
@@ -93,3 +95,73 @@ def response(
 def ask(client: Any, **options: Any) -> Any:
     """A chat completion, the smallest request of all; a coroutine with an asynchronous client."""
     return client.chat.completions.create(**{"model": "gpt-5.5", "messages": MESSAGES, **options})
+
+
+def streamed(usage: bool = True, model: str = "gpt-5.5") -> list[bytes]:
+    """The events of a streamed chat completion: two chunks, the usage (1000 in, 1000 out), and the end."""
+    chunk: dict[str, Any] = {
+        "id": "chatcmpl-s",
+        "object": "chat.completion.chunk",
+        "created": 1_795_000_000,
+        "model": model,
+        "service_tier": "default",
+    }
+    choice: dict[str, Any] = {"index": 0, "delta": {"content": "x"}, "finish_reason": None}
+    counts: dict[str, int] = {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000}
+    chunks: list[dict[str, Any]] = [
+        {**chunk, "choices": [choice]},
+        {**chunk, "choices": [{**choice, "delta": {}, "finish_reason": "stop"}]},
+    ]
+    if usage:
+        chunks.append({**chunk, "choices": [], "usage": counts})
+    return [*map(event, chunks), DONE]
+
+
+def assert_ended_once(telemetry: Telemetry) -> ReadableSpan:
+    """One span, ended; one duration; nothing of ours left in the context. Returns the span."""
+    span = telemetry.span()
+    assert sum(point.count for _, point in telemetry.points(DURATION)) == 1
+    assert get_current_span() is INVALID_SPAN
+    return span
+
+
+def assert_abandoned(telemetry: Telemetry) -> None:
+    """The caller went away before the usage was known: no error, and no price."""
+    span = assert_ended_once(telemetry)
+    assert span.status.status_code is StatusCode.UNSET
+    assert "error.type" not in span.attributes
+    assert_unpriced(telemetry, "no_usage")
+
+
+def assert_failed(telemetry: Telemetry, error_type: str) -> None:
+    """The operation failed with an error whose type ends as given; nothing was priced."""
+    span = assert_ended_once(telemetry)
+    assert span.status.status_code is StatusCode.ERROR
+    assert str(span.attributes["error.type"]).endswith(error_type)
+    attributes, _ = telemetry.point(DURATION)
+    assert attributes["error.type"] == span.attributes["error.type"]
+    assert_no_cost(span.attributes)
+    assert telemetry.points(COST) == []
+    assert telemetry.points(TOKENS) == []
+
+
+def assert_unpriced(telemetry: Telemetry, reason: str) -> None:
+    """No cost anywhere, and one increment of the counter, with the reason."""
+    attributes = telemetry.attributes()
+    assert_no_cost(attributes)
+    assert attributes["openai_cost.unpriced.reason"] == reason
+    assert telemetry.points(COST) == []
+    counted, point = telemetry.point(UNPRICED)
+    assert point.value == 1
+    assert counted["openai_cost.unpriced.reason"] == reason
+
+
+def assert_priced(telemetry: Telemetry, amount: str) -> None:
+    """The same amount on the only span and, once, in the histogram; nothing counted as unpriced."""
+    span = assert_ended_once(telemetry)
+    assert span.status.status_code is StatusCode.UNSET
+    assert money(span.attributes["gen_ai.usage.cost.amount"]) == Decimal(amount)
+    _, point = telemetry.point(COST)
+    assert point.count == 1
+    assert money(point.sum) == Decimal(amount)
+    assert telemetry.points(UNPRICED) == []

@@ -233,9 +233,7 @@ class _Connection(BaseHTTPRequestHandler):
         if answer.chunked:
             self.send_header("transfer-encoding", "chunked")
         else:
-            self.send_header(
-                "content-length", str(sum(len(step) for step in answer.steps if isinstance(step, bytes)))
-            )
+            self.send_header("content-length", str(sum(len(step) for step in answer.steps if isinstance(step, bytes))))
         self.end_headers()
         self.wfile.flush()
         for step in answer.steps:

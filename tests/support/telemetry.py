@@ -95,10 +95,7 @@ class Telemetry:
         if data is None:
             return []
         return [
-            metric
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
+            metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
         ]
 
     def metric_names(self) -> set[str]:

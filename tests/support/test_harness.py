@@ -21,9 +21,7 @@ def ask(client, **options):
 
 
 def test_answers_come_in_the_order_in_which_they_were_queued_and_requests_are_kept(server, client):
-    server.queue(
-        json_answer(payload("chat_completion.json")), json_answer(payload("chat_completion.json", id="2"))
-    )
+    server.queue(json_answer(payload("chat_completion.json")), json_answer(payload("chat_completion.json", id="2")))
     one = client()
     assert [ask(one).id, ask(one, temperature=0.5).id] == ["chatcmpl-C1x", "2"]
     first, second = server.requests

@@ -9,8 +9,10 @@ The only room that knows openai's internals: ``openai._base_client.SyncAPIClient
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
+from inspect import isawaitable
+from threading import Lock
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -58,42 +60,73 @@ class ClientPatch:
         self._recorder = recorder
         self._in_flight: ContextVar[Operation | None] = ContextVar("openai_cost_operation", default=None)
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
-        self._patched: list[tuple[type, str, object, object]] = []
+        self._restores: list[Callable[[], None]] = []
+        self._lock = Lock()
 
     def install(self) -> None:
         """Wraps the methods of the loaded SDK. Does nothing where they are wrapped already."""
         module = sys.modules.get("openai._base_client")
-        if module is None or self._patched:
+        if module is None:
             return
-        for name, request, process in (
-            ("SyncAPIClient", self._request, self._process_response),
-            ("AsyncAPIClient", self._request_async, self._process_response_async),
-        ):
-            client = cast("type | None", getattr(module, name, None))
-            if client is None:
-                continue
-            self._wrap(client, "request", request)
-            self._wrap(client, "_process_response", process)
+        with self._lock:
+            for name, request, process in (
+                ("SyncAPIClient", self._request, self._process_response),
+                ("AsyncAPIClient", self._request_async, self._process_response_async),
+            ):
+                client = cast("type | None", getattr(module, name, None))
+                if client is not None and hasattr(client, "request"):
+                    self._wrap(client, "request", request)
+                    self._wrap(client, "_process_response", process)
+                    self._reach_subclasses(client, request)
 
     def remove(self) -> None:
         """Puts the very functions back that were there, unless somebody else has wrapped ours since."""
-        for client, name, original, ours in self._patched:
-            if client.__dict__.get(name) is not ours:
-                continue
-            if original is None:
-                delattr(client, name)
-            else:
-                setattr(client, name, original)
-        self._patched.clear()
+        with self._lock:
+            for restore in reversed(self._restores):
+                restore()
+            self._restores.clear()
 
     def _wrap(self, client: type, name: str, wrapper: Callable[..., object]) -> None:
-        if getattr(client, name, None) is None:
+        if isinstance(client.__dict__.get(name), _OurWrapper):
             return
         # An inherited method (openai < 1.8) is shadowed, not replaced: taking our attribute away restores it.
         original = client.__dict__.get(name)
-        ours = wrapt.FunctionWrapper(original if original is not None else getattr(client, name), wrapper)
+        ours = _OurWrapper(original if original is not None else getattr(client, name), wrapper)
         setattr(client, name, ours)
-        self._patched.append((client, name, original, ours))
+
+        def restore() -> None:
+            if client.__dict__.get(name) is ours:
+                if original is None:
+                    delattr(client, name)
+                else:
+                    setattr(client, name, original)
+
+        self._restores.append(restore)
+
+    def _reach_subclasses(self, client: type, wrapper: Callable[..., object]) -> None:
+        """Gets beneath wrappers that others put, or left, on the concrete clients before ours came.
+
+        They hold the original function, and calls through them would pass us by.
+        """
+        base = client.__dict__["request"]
+        for subclass in _subclasses(client):
+            attribute = subclass.__dict__.get("request")
+            if attribute is None or isinstance(attribute, _OurWrapper):
+                continue
+            if attribute is base.__wrapped__:
+                self._wrap(subclass, "request", wrapper)
+            elif (holder := _holder(attribute, base.__wrapped__)) is not None:
+                self._insert(holder, base)
+
+    def _insert(self, holder: _Wrapper, base: object) -> None:
+        original = holder.__wrapped__
+        holder.__wrapped__ = base
+
+        def restore() -> None:
+            if holder.__wrapped__ is base:
+                holder.__wrapped__ = original
+
+        self._restores.append(restore)
 
     def _request(self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs) -> object:
         operation = self._begin(instance, args, kwargs)
@@ -132,24 +165,59 @@ class ClientPatch:
         return result
 
     def _process_response(self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs) -> object:
-        self._received(kwargs, is_async=False)
-        return wrapped(*args, **kwargs)
+        late = self._received(instance, kwargs, is_async=False)
+        if late is None:
+            return wrapped(*args, **kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            late.raised(error)
+            raise
+        late.returned(result)
+        return result
 
     def _process_response_async(
         self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs
     ) -> object:
         # Not a coroutine function: the method is one only since openai 1.8, and what it returns goes back as it is.
-        self._received(kwargs, is_async=True)
-        return wrapped(*args, **kwargs)
+        late = self._received(instance, kwargs, is_async=True)
+        result = wrapped(*args, **kwargs)
+        if late is None:
+            return result
+        if isawaitable(result):
+            return self._await_late(result, late)
+        late.returned(result)
+        return result
 
-    def _received(self, kwargs: Kwargs, *, is_async: bool) -> None:
-        operation = self._in_flight.get()
-        if operation is None:
-            return
+    async def _await_late(self, result: Awaitable[object], late: Operation) -> object:
         try:
+            made = await result
+        except BaseException as error:
+            late.raised(error)
+            raise
+        late.returned(made)
+        return made
+
+    def _received(self, instance: object, kwargs: Kwargs, *, is_async: bool) -> Operation | None:
+        """Hands the HTTP response to the operation in flight.
+
+        Returns:
+            An operation begun only now, where the call came past ``request``: through a wrapper of somebody else that holds
+            the original, or a subclass of the user's.
+        """
+        operation = self._in_flight.get()
+        late = None
+        try:
+            if operation is None:
+                operation = late = self._begin(instance, (None, kwargs["options"]), {})
+                if operation is None:
+                    return None
+                self.install()
             operation.received(cast(HttpResponse, kwargs["response"]), kwargs.get("stream") is True, is_async)
         except Exception as error:
-            operation.failed_inside(error)
+            if operation is not None:
+                operation.failed_inside(error)
+        return late
 
     def _begin(self, instance: object, args: Args, kwargs: Kwargs) -> Operation | None:
         """Starts an operation, or says that the call is none of ours."""
@@ -194,6 +262,30 @@ class ClientPatch:
             is_azure = any(kind.__module__ == "openai.lib.azure" for kind in type(instance).__mro__)
             known = self._servers[instance] = (base, server(base.scheme, base.host, base.port, is_azure))
         return known[1]
+
+
+class _OurWrapper(wrapt.FunctionWrapper[..., object]):
+    """A wrapper of ours, to be told from everybody else's."""
+
+
+class _Wrapper(Protocol):
+    __wrapped__: object
+
+
+def _subclasses(client: type) -> Iterator[type]:
+    for subclass in client.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
+
+
+def _holder(attribute: object, original: object) -> _Wrapper | None:
+    """The wrapper in a chain of wrapt's that holds the original function."""
+    while isinstance(attribute, wrapt.ObjectProxy):
+        wrapper = cast(_Wrapper, attribute)
+        if wrapper.__wrapped__ is original:
+            return wrapper
+        attribute = wrapper.__wrapped__
+    return None
 
 
 def _body(options: _Options) -> Fields:

@@ -281,18 +281,17 @@ class _Compiler:
         if override is None:
             return found
         prices = override.prices if found is None else {**found.prices, **override.prices}
-        long = (
-            override.long
-            if found is None
-            else ({**(found.long or {}), **override.long} if override.long else found.long)
-        )
-        return _Row(prices, long or None, "user", override.since, None)
+        if found is None:
+            long = override.long or None
+        else:
+            long = {**(found.long or {}), **override.long} if override.long else found.long
+        return _Row(prices, long, "user", override.since, None)
 
     def _long_above(self) -> int | None:
         if self._override is not None and self._override.long_above is not None:
             return self._override.long_above
         standard = self._row("standard")
-        if standard is None or not standard.long:
+        if standard is None or standard.long is None:
             return None
         return cast(int, self._model.get("long_above") or self._provider.get("long_context_above"))
 
@@ -332,9 +331,8 @@ class _Compiler:
             rates[dimension] = _token_rate(dimension, amount * multiplier, per, row, scale, row.note)
         for dimension in _UNIT_DIMENSIONS & prices.keys():
             amount, per = _price(prices[dimension])
-            rates[dimension] = Rate(
-                dimension, COMPONENTS.get(dimension, "other"), amount, per, row.source, row.since, row.note
-            )
+            component = COMPONENTS.get(dimension, "other")
+            rates[dimension] = Rate(dimension, component, amount * multiplier, per, row.source, row.since, row.note)
         for name, amount in cast(Mapping[str, object], prices.get("images", {})).items():
             dimension = f"images {name}"
             # A model with token prices bills its prompt as well, which a response without usage does not show.
@@ -371,20 +369,30 @@ class _Compiler:
         listed = cast(Mapping[str, Sequence[Mapping[str, object]]], self._provider.get("fees", {}))
         model_class = self._model.get("class")
         for name, rows in listed.items():
-            for row in rows:
-                if row.get("class") not in (None, model_class):
-                    continue
-                if str(row.get("from", "")) > self._day or str(row.get("until", "9")) < self._day:
-                    continue
+            row = self._fee_row(rows, model_class)
+            if row is not None:
                 amount, per = _price(row)
-                fees[name] = Rate(
-                    name, "tool", amount, per, str(row.get("source", "")), _text(row.get("from")), _note(row)
-                )
-                break
+                source, since, minimum = str(row.get("source", "")), _text(row.get("from")), row.get("minimum", 0)
+                fees[name] = Rate(name, "tool", amount, per, source, since, _note(row), minimum=cast(int, minimum))
         for name, value in self._book.overrides.fees.items():
             amount, per = _price(value)
             fees[name] = Rate(name, "tool", amount, per, "user")
         return fees
+
+    def _fee_row(self, rows: Sequence[Mapping[str, object]], model_class: object) -> Mapping[str, object] | None:
+        """The latest row in force, one for the model's class before one for all."""
+        best: Mapping[str, object] | None = None
+        for row in rows:
+            if row.get("class") not in (None, model_class):
+                continue
+            if str(row.get("from", "")) > self._day or str(row.get("until", "9")) < self._day:
+                continue
+            if best is None or ("class" in row, str(row.get("from", ""))) >= (
+                "class" in best,
+                str(best.get("from", "")),
+            ):
+                best = row
+        return best
 
 
 def _token_rate(dimension: str, amount: Decimal, per: int, row: _Row, scale: int, note: str | None) -> Rate:

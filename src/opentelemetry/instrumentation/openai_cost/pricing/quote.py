@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Literal
+from typing import Literal, cast
 
 from ..usage import InconsistentUsage, Usage, split
 
@@ -80,6 +80,7 @@ class Rate:
         since: first day of the row (ISO date), or ``None`` if it has always held.
         note: why this rate stands in for another, or what is uncertain about it.
         lower_bound: whether the quantity billed may be larger than the one known.
+        minimum: the least quantity that is billed.
         scaled: ``price / per × 10^scale`` of its card: a whole number for every token rate, ``None`` for other units.
     """
 
@@ -91,6 +92,7 @@ class Rate:
     since: str | None = None
     note: str | None = None
     lower_bound: bool = False
+    minimum: int = 0
     scaled: int | None = None
 
     def amount(self, quantity: int | Decimal) -> Decimal:
@@ -221,21 +223,32 @@ class Quote:
 
     def components(self) -> dict[Component, Decimal]:
         """Disjoint parts of the total, net of discounts, in the quote's currency."""
-        card, parts = self.card, dict[Component, Decimal]()
-        kept, scale = (
-            (1, card.scale) if card.discount is None else (card.discount.kept, card.scale + card.discount.kept_scale)
-        )
+        tokens, parts = self._by_component()
+        scale = self._scale
+        for component, amount in tokens.items():
+            parts[component] = _scaled(amount, scale)
+        return parts
+
+    @property
+    def _scale(self) -> int:
+        discount = self.card.discount
+        return self.card.scale if discount is None else self.card.scale + discount.kept_scale
+
+    def _by_component(self) -> tuple[dict[Component, int], dict[Component, Decimal]]:
+        """Token prices as whole numbers of ``10^-_scale``, and everything else, by component."""
+        tokens: dict[Component, int] = {}
+        others: dict[Component, Decimal] = {}
+        kept = 1 if self.card.discount is None else self.card.discount.kept
         for rate, quantity in self.lines:
-            if rate.scaled is not None and type(quantity) is int:
-                amount = _scaled(rate.scaled * quantity * kept, scale)
+            component = rate.component
+            if rate.scaled is not None:
+                tokens[component] = tokens.get(component, 0) + rate.scaled * cast(int, quantity) * kept
             else:
-                amount = rate.amount(quantity)
-            known = parts.get(rate.component)
-            parts[rate.component] = amount if known is None else EXACT.add(known, amount)
+                others[component] = EXACT.add(others.get(component, _ZERO), rate.amount(quantity))
         for quote in self.nested:
             # Tokens of a hosted tool's model are the tool's price, not the conversation's input or output.
-            parts["tool"] = EXACT.add(parts.get("tool", _ZERO), quote.amount)
-        return parts
+            others["tool"] = EXACT.add(others.get("tool", _ZERO), quote.amount)
+        return tokens, others
 
     def cache_savings(self) -> Decimal:
         """What the cached input would have cost more at the uncached rates, net of discounts."""
@@ -254,13 +267,20 @@ class Quote:
 
     def breakdown(self) -> Breakdown:
         """The total by part, as ``openai_cost.*`` attributes show it."""
-        parts = self.components()
-        cache_read, cache_write = parts.get("cache_read", _ZERO), parts.get("cache_write", _ZERO)
-        reasoning, tool = parts.get("reasoning", _ZERO), parts.get("tool", _ZERO)
-        inputs = EXACT.add(EXACT.add(parts.get("input_uncached", _ZERO), cache_read), cache_write)
-        outputs = EXACT.add(parts.get("output_visible", _ZERO), reasoning)
-        other = EXACT.subtract(EXACT.subtract(EXACT.subtract(self.amount, inputs), outputs), tool)
-        return Breakdown(inputs, outputs, tool, other, cache_read, cache_write, reasoning)
+        tokens, others = self._by_component()
+        scale = self._scale
+        cache_read, cache_write = tokens.get("cache_read", 0), tokens.get("cache_write", 0)
+        reasoning = tokens.get("reasoning", 0)
+        tool = others.pop("tool", _ZERO)
+        return Breakdown(
+            input=_scaled(tokens.get("input_uncached", 0) + cache_read + cache_write, scale),
+            output=_scaled(tokens.get("output_visible", 0) + reasoning, scale),
+            tool=tool,
+            other=_sum(others.values()) if others else _ZERO,
+            cache_read=_scaled(cache_read, scale),
+            cache_write=_scaled(cache_write, scale),
+            reasoning=_scaled(reasoning, scale),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +360,9 @@ def _price_units(usage: Usage, card: RateCard, lines: list[tuple[Rate, int | Dec
             continue
         if fee.lower_bound:
             missing.append(fee.name)
-        lines.append((rate, fee.quantity))
-        amount = EXACT.add(amount, rate.amount(fee.quantity))
+        quantity = max(fee.quantity, rate.minimum)
+        lines.append((rate, quantity))
+        amount = EXACT.add(amount, rate.amount(quantity))
     return amount
 
 
@@ -352,6 +373,8 @@ def with_nested(outer: Quote, nested: list[Quote]) -> Quote:
 
 
 def _scaled(value: int, scale: int) -> Decimal:
+    if not value:
+        return _ZERO
     return Decimal(value).scaleb(-scale, EXACT)
 
 

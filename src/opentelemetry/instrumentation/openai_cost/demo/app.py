@@ -1,0 +1,343 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The application of the demo: a bicycle shop's help desk, with the real ``openai`` client.
+
+It is run as any application is: ``opentelemetry-instrument python -m …``. Nothing in the functions of the
+help desk knows of costs. Only :func:`main` does, and it has them from telemetry: from the attributes of the
+spans that the calls left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import importlib.metadata
+import io
+import sys
+import wave
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import openai
+from openai import AsyncOpenAI, OpenAI
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import BaseModel
+
+from opentelemetry import trace
+
+from .answers import OVER_QUOTA_KEY
+from .table import Call, call_header, call_line, render
+
+QUESTION = "My bicycle creaks when I pedal uphill. Answer in one sentence: what should I look at first?"
+HANDBOOK = "Handbook of the shop. " + "Customers first: listen, look, ride, then tighten what is loose. " * 130
+ARCHIVE = "Ticket: the rear brake squeals in the rain. Answer: clean the rim, sand the pads, ride it dry. " * 11_700
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+
+
+class Ticket(BaseModel):
+    """What the help desk wants to know of a message."""
+
+    topic: str
+    urgent: bool
+    steps: list[str]
+
+
+def answer_a_question(client: OpenAI) -> None:
+    """The plainest of calls."""
+    client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": QUESTION}])
+
+
+def answer_while_typing(client: OpenAI) -> None:
+    """A stream that reports its usage in the last chunk, because it was asked to."""
+    stream = client.chat.completions.create(
+        model="gpt-6-luna",
+        reasoning_effort="low",
+        messages=[{"role": "user", "content": QUESTION}],
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    for _ in stream:
+        pass
+
+
+def answer_without_usage(client: OpenAI) -> None:
+    """A stream that was not asked to: nobody can know what it cost."""
+    stream = client.chat.completions.create(
+        model="gpt-4.1-mini", messages=[{"role": "user", "content": QUESTION}], stream=True
+    )
+    for _ in stream:
+        pass
+
+
+def read_a_message(client: OpenAI) -> None:
+    """Structured output, parsed into a pydantic model."""
+    client.chat.completions.parse(
+        model="gpt-5.4-mini",
+        reasoning_effort="low",
+        messages=[{"role": "user", "content": f"Make a ticket of this: {QUESTION}"}],
+        response_format=Ticket,
+    )
+
+
+def think_it_over(client: OpenAI) -> None:
+    """The Responses API, with reasoning."""
+    client.responses.create(model="gpt-6-luna", reasoning={"effort": "low"}, input=QUESTION)
+
+
+def index_articles(client: OpenAI) -> None:
+    """Embeddings of several texts."""
+    chapters = [f"Chapter {number}. {HANDBOOK}" for number in range(1, 4)]
+    client.embeddings.create(model="text-embedding-3-small", input=chapters)
+
+
+def sort_the_mail(_: OpenAI) -> None:
+    """Three calls at once, with the asynchronous client."""
+
+    async def sort() -> None:
+        async with AsyncOpenAI(max_retries=0) as client:
+            await asyncio.gather(
+                *(
+                    client.chat.completions.create(
+                        model="gpt-4o-mini",
+                        messages=[{"role": "user", "content": f"One word, what is it? {mail}"}],
+                    )
+                    for mail in ("Where is my refund?", "Are you open on Sunday?", "It creaks, please help!")
+                )
+            )
+
+    asyncio.run(sort())
+
+
+def consult_the_handbook(client: OpenAI) -> None:
+    """The same long instructions twice: written to the prompt cache, then read from it."""
+    for question in ("Do we lend bicycles?", "Do we repair scooters?"):
+        client.chat.completions.create(
+            model="gpt-5.6-luna",
+            reasoning_effort="none",
+            messages=[{"role": "system", "content": HANDBOOK}, {"role": "user", "content": question}],
+        )
+
+
+def consult_it_all_day(client: OpenAI) -> None:
+    """Instructions cached for twelve hours, which is dear. Then a second turn, which reads them."""
+    first = client.responses.create(
+        model="gpt-6.1-sol",
+        instructions=HANDBOOK,
+        input="Who may open the till?",
+        prompt_cache_options={"ttl": "12h"},
+    )
+    client.responses.create(
+        model="gpt-6.1-sol",
+        instructions=HANDBOOK,
+        input="And at night?",
+        previous_response_id=first.id,
+        prompt_cache_options={"ttl": "12h"},
+    )
+
+
+def stream_a_plan(client: OpenAI) -> None:
+    """The Responses API as a stream of events, at half price in the flex tier."""
+    with client.responses.stream(model="gpt-6.1-terra", input=QUESTION, service_tier="flex") as stream:
+        stream.get_final_response()
+
+
+def answer_at_once(client: OpenAI) -> None:
+    """A faster tier, which is billed as ``priority``."""
+    client.responses.create(model="gpt-6-sol", input=QUESTION, service_tier="fast")
+
+
+def look_it_up(client: OpenAI) -> None:
+    """Hosted tools: two web searches and a file search, each with a fee beside the tokens."""
+    client.responses.create(
+        model="gpt-5.5",
+        input="Was this brake recalled?",
+        tools=[{"type": "web_search"}, {"type": "file_search", "vector_store_ids": ["vs_demo"]}],
+    )
+
+
+def look_at_a_picture(client: OpenAI) -> None:
+    """An image in the question, and the raw HTTP response for an answer."""
+    client.chat.completions.with_raw_response.create(
+        model="gpt-4o",
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "What is wrong with this wheel?"},
+                    {"type": "image_url", "image_url": {"url": PICTURE}},
+                ],
+            }
+        ],
+    )
+
+
+def take_a_voice_message(client: OpenAI) -> None:
+    """Two seconds of audio in, audio out: tokens of a price of their own."""
+    recording = io.BytesIO()
+    with wave.open(recording, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * 2 * 16_000))
+    client.chat.completions.create(
+        model="gpt-audio-mini",
+        modalities=["text", "audio"],
+        audio={"voice": "alloy", "format": "wav"},
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "input_audio",
+                        "input_audio": {
+                            "data": base64.b64encode(recording.getvalue()).decode(),
+                            "format": "wav",
+                        },
+                    }
+                ],
+            }
+        ],
+    )
+
+
+def complete_a_sentence(client: OpenAI) -> None:
+    """A legacy completion."""
+    client.completions.create(model="gpt-3.5-turbo-instruct", prompt="A bicycle that creaks uphill needs")
+
+
+def shorten_a_conversation(client: OpenAI) -> None:
+    """A compaction, whose answer does not even name the model."""
+    client.responses.compact(model="gpt-6.1-terra", input=HANDBOOK)
+
+
+def read_the_archive(client: OpenAI) -> None:
+    """More than 272,000 tokens of input: the whole call is billed at the long-context price."""
+    client.responses.create(model="gpt-5.4", input=f"{ARCHIVE}\nWhat do people ask most?")
+
+
+def calculate(client: OpenAI) -> None:
+    """A container that runs code: billed by the minute, and the answer does not say how many."""
+    client.responses.create(
+        model="gpt-5.5",
+        input="What is 6 * 7?",
+        tools=[{"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "1g"}}],
+    )
+
+
+def try_a_new_model(client: OpenAI) -> None:
+    """A model that is in no price list."""
+    client.responses.create(model="acme-velo-1", input=QUESTION)
+
+
+def run_out_of_quota(client: OpenAI) -> None:
+    """An error: nothing is billed."""
+    client.with_options(api_key=OVER_QUOTA_KEY).chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": QUESTION}]
+    )
+
+
+def ask_wrongly(client: OpenAI) -> None:
+    """Another error."""
+    client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": QUESTION}], temperature=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing the help desk does.
+
+    Attributes:
+        label: what it shows, in a few words.
+        run: does it.
+        live: cheap and plain enough for a real account as well.
+    """
+
+    label: str
+    run: Callable[[OpenAI], None]
+    live: bool = False
+
+
+TASKS = (
+    Task("chat", answer_a_question, live=True),
+    Task("chat, streamed", answer_while_typing, live=True),
+    Task("chat, parsed by pydantic", read_a_message, live=True),
+    Task("responses, reasoning", think_it_over, live=True),
+    Task("embeddings", index_articles, live=True),
+    Task("three at once, asyncio", sort_the_mail, live=True),
+    Task("prompt cache: write, read", consult_the_handbook),
+    Task("prompt cache for 12 hours", consult_it_all_day),
+    Task("responses.stream(), flex tier", stream_a_plan),
+    Task("fast tier", answer_at_once),
+    Task("web search, file search", look_it_up),
+    Task("image, raw response", look_at_a_picture),
+    Task("audio in, audio out", take_a_voice_message),
+    Task("legacy completion", complete_a_sentence),
+    Task("compaction", shorten_a_conversation),
+    Task("long context, > 272,000", read_the_archive),
+    Task("code interpreter", calculate),
+    Task("stream without usage", answer_without_usage),
+    Task("model nobody knows", try_a_new_model),
+    Task("error 429", run_out_of_quota),
+    Task("error 400", ask_wrongly),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Does the tasks, and prints what they cost according to the spans.
+
+    Args:
+        arguments: ``--live`` leaves out what only the embedded server should be asked for.
+
+    Returns:
+        The exit status: 1 if the instrumentation saw no call at all.
+    """
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        print("There is no tracer provider of the SDK. Start this with opentelemetry-instrument.")
+        return 1
+    spans = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+
+    print(call_header(), flush=True)
+    seen: list[Call] = []
+    with OpenAI(max_retries=0) as client:
+        for task in TASKS:
+            if task.live or "--live" not in arguments:
+                seen += _run(task, client, spans)
+    if not seen:
+        print(f"\nThe instrumentation left no span: {_diagnosis()}")
+        return 1
+    print(f"\n{render(seen)}")
+    return 0
+
+
+def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter) -> list[Call]:
+    failure = None
+    try:
+        task.run(client)
+    except Exception as error:
+        # A call that fails is a call: its span says so. The help desk goes on.
+        failure = error
+    finished = spans.get_finished_spans()
+    spans.clear()
+    calls = [call for span in finished if (call := Call.from_attributes(span.attributes or {})) is not None]
+    for index, call in enumerate(calls):
+        print(call_line("" if index else task.label, call), flush=True)
+    if not calls and isinstance(failure, (AttributeError, TypeError)):
+        print(f"{task.label:<29}  skipped: openai {openai.__version__} cannot do this", flush=True)
+    elif not calls:
+        print(f"{task.label:<29}  not seen by the instrumentation", flush=True)
+    return calls
+
+
+def _diagnosis() -> str:
+    """The most likely reason why there is no span."""
+    names = {entry.name for entry in importlib.metadata.entry_points(group="opentelemetry_instrumentor")}
+    if "openai_cost" not in names:
+        return "opentelemetry-instrumentation-openai-cost is not installed in this environment."
+    return f"it is installed (beside openai {openai.__version__}) but was not loaded; messages above may say why."
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,343 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The demo's embedded server: the real client parses its answers, and counts follow from the request."""
+
+import asyncio
+import base64
+import struct
+from collections.abc import Iterator
+
+import openai
+import pytest
+from pydantic import BaseModel
+
+from opentelemetry.instrumentation.openai_cost.demo.answers import OVER_QUOTA_KEY
+from opentelemetry.instrumentation.openai_cost.demo.answers.provider import LedgerEntry
+from opentelemetry.instrumentation.openai_cost.demo.server import DemoServer
+from support.clients import OPENAI_VERSION
+
+HELLO = [{"role": "user", "content": "x" * 40}]
+LONG = "A sentence that is repeated until the prompt is long enough to be cached. " * 100
+
+responses_api = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="this client has no Responses API")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[DemoServer]:
+    with DemoServer() as server:
+        yield server
+
+
+@pytest.fixture
+def reported(running: DemoServer):
+    """Gives the ledger entries of the test's own calls."""
+    before = len(running.ledger)
+    return lambda: running.ledger[before:]
+
+
+@pytest.fixture
+def client(running: DemoServer) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=running.base_url, api_key="demo", max_retries=0) as client:
+        yield client
+
+
+def usage_of(answer) -> dict:
+    return answer.usage.model_dump(exclude_none=True)
+
+
+def test_a_token_is_four_characters_and_every_message_adds_four(client):
+    usage = client.chat.completions.create(model="gpt-4o-mini", messages=HELLO).usage
+    assert usage.prompt_tokens == 10 + 4
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+
+
+def test_the_same_request_gets_the_same_answer_and_the_same_usage(client):
+    first, second = (client.chat.completions.create(model="gpt-4o-mini", messages=HELLO) for _ in range(2))
+    assert first.choices[0].message.content == second.choices[0].message.content
+    assert usage_of(first) == usage_of(second)
+
+
+def test_what_is_reported_stands_in_the_ledger(client, reported):
+    answer = client.chat.completions.create(model="gpt-4o-mini", messages=HELLO, extra_body={"service_tier": "flex"})
+    (entry,) = reported()
+    assert (entry.endpoint, entry.model, entry.service_tier) == ("/chat/completions", answer.model, "flex")
+    assert entry.usage["prompt_tokens"] == answer.usage.prompt_tokens
+    assert entry.usage["completion_tokens"] == answer.usage.completion_tokens
+
+
+def test_an_alias_is_answered_with_its_snapshot(client):
+    assert client.chat.completions.create(model="gpt-4o", messages=HELLO).model == "gpt-4o-2024-08-06"
+
+
+@pytest.mark.parametrize(
+    ("asked", "served"),
+    [
+        (None, "default"),
+        ("auto", "default"),
+        ("flex", "flex"),
+        ("priority", "priority"),
+        ("fast", "priority"),
+    ],
+)
+def test_the_answer_names_the_tier_that_serves(client, asked, served):
+    extra = {"service_tier": asked} if asked else {}
+    answer = client.chat.completions.create(model="gpt-4o", messages=HELLO, extra_body=extra)
+    assert answer.service_tier == served
+
+
+def test_a_model_that_reasons_reports_it_within_the_output(client):
+    extra = {"reasoning_effort": "low"}
+    thinking = client.chat.completions.create(model="gpt-5.4-mini", messages=HELLO, extra_body=extra).usage
+    plain = client.chat.completions.create(model="gpt-4o", messages=HELLO).usage
+    assert usage_of_details(thinking)["reasoning_tokens"] == 64
+    assert thinking.completion_tokens == plain.completion_tokens + 64
+
+
+def usage_of_details(usage) -> dict:
+    return usage.model_dump()["completion_tokens_details"]
+
+
+def test_several_choices_cost_several_times_the_output(client):
+    once = client.chat.completions.create(model="gpt-4o", messages=HELLO)
+    thrice = client.chat.completions.create(model="gpt-4o", messages=HELLO, n=3)
+    assert [choice.index for choice in thrice.choices] == [0, 1, 2]
+    assert thrice.usage.completion_tokens == 3 * once.usage.completion_tokens
+    assert thrice.usage.prompt_tokens == once.usage.prompt_tokens
+
+
+def test_images_and_audio_are_counted_as_part_of_the_input(client):
+    sound = base64.b64encode(bytes(32_000)).decode()
+    content = [
+        {"type": "text", "text": "x" * 40},
+        {"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}},
+        {"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}},
+    ]
+    usage = client.chat.completions.create(
+        model="gpt-audio-mini",
+        messages=[{"role": "user", "content": content}],
+        extra_body={"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
+    ).usage.model_dump()
+    details = usage["prompt_tokens_details"]
+    assert (details["image_tokens"], details["audio_tokens"], details["text_tokens"]) == (85, 10, 14)
+    assert usage["prompt_tokens"] == 85 + 10 + 14
+    assert 0 < usage["completion_tokens_details"]["audio_tokens"] < usage["completion_tokens"]
+
+
+def test_a_long_prompt_is_written_to_the_cache_and_then_read_from_it(client):
+    def ask(question: str) -> dict:
+        messages = [{"role": "system", "content": LONG}, {"role": "user", "content": question}]
+        answer = client.chat.completions.create(model="gpt-5.6-luna", messages=messages)
+        return answer.usage.model_dump()["prompt_tokens_details"]
+
+    first, second = ask("Why?"), ask("When?")
+    assert (first["cached_tokens"], second["cache_write_tokens"]) == (0, 0)
+    assert first["cache_write_tokens"] == second["cached_tokens"] > 1024
+    assert first["cache_write_tokens"] % 128 == 0
+
+
+def test_an_older_model_reports_cached_tokens_and_no_writes(client):
+    messages = [{"role": "user", "content": LONG}]
+    details = [
+        client.chat.completions.create(model="gpt-4o", messages=messages).usage.model_dump()["prompt_tokens_details"]
+        for _ in range(2)
+    ]
+    assert [detail["cached_tokens"] for detail in details] == [0, 1792]
+    assert not any(detail.get("cache_write_tokens") for detail in details)
+
+
+def test_a_function_is_called_once_and_its_result_is_answered(client):
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": parameters}}]
+    first = client.chat.completions.create(model="gpt-4o", messages=HELLO, tools=tools).choices[0]
+    (call,) = first.message.tool_calls
+    assert (first.finish_reason, call.function.name) == ("tool_calls", "weather")
+    result = {"role": "tool", "tool_call_id": call.id, "content": "rain"}
+    messages = [*HELLO, first.message.model_dump(exclude_none=True), result]
+    second = client.chat.completions.create(model="gpt-4o", messages=messages, tools=tools).choices[0]
+    assert (second.finish_reason, bool(second.message.content)) == ("stop", True)
+
+
+def test_a_chat_stream_that_was_asked_for_usage_reports_it_in_one_last_chunk(client, reported):
+    whole = client.chat.completions.create(model="gpt-4o", messages=HELLO)
+    stream = client.chat.completions.create(
+        model="gpt-4o", messages=HELLO, stream=True, stream_options={"include_usage": True}
+    )
+    *chunks, last = stream
+    assert all(chunk.usage is None for chunk in chunks)
+    assert last.choices == []
+    assert usage_of(last) == usage_of(whole)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert text == whole.choices[0].message.content
+    assert reported()[-1].usage == reported()[0].usage
+
+
+def test_a_chat_stream_that_was_not_asked_reports_none(client, reported):
+    chunks = list(client.chat.completions.create(model="gpt-4o", messages=HELLO, stream=True))
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert all(chunk.usage is None for chunk in chunks)
+    assert reported()[0].usage is None
+
+
+def test_a_client_may_leave_in_the_middle_of_a_stream(client, capfd):
+    stream = client.chat.completions.create(model="gpt-4o", messages=HELLO, stream=True, n=100)
+    next(iter(stream))
+    stream.close()
+    assert client.chat.completions.create(model="gpt-4o", messages=HELLO).usage
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (1, 92), reason="this client has no chat.completions.parse")
+def test_structured_output_fits_the_schema(client):
+    class Part(BaseModel):
+        name: str
+        price: float
+
+    class Order(BaseModel):
+        urgent: bool
+        parts: list[Part]
+        note: str | None
+
+    answer = client.chat.completions.parse(model="gpt-4o", messages=HELLO, response_format=Order)
+    assert isinstance(answer.choices[0].message.parsed, Order)
+    response = client.responses.parse(model="gpt-4o", input="x", text_format=Order)
+    assert isinstance(response.output_parsed, Order)
+
+
+def test_a_legacy_completion_is_parsed_and_streamed(client):
+    whole = client.completions.create(model="gpt-3.5-turbo-instruct", prompt="x" * 40)
+    assert whole.usage.prompt_tokens == 10
+    *chunks, last = client.completions.create(
+        model="gpt-3.5-turbo-instruct",
+        prompt="x" * 40,
+        stream=True,
+        extra_body={"stream_options": {"include_usage": True}},
+    )
+    assert "".join(chunk.choices[0].text for chunk in chunks) == whole.choices[0].text
+    assert usage_of(last) == usage_of(whole)
+
+
+@responses_api
+def test_a_response_is_parsed_with_its_reasoning_and_its_usage(client):
+    response = client.responses.create(model="gpt-6-sol", input="x" * 40, reasoning={"effort": "high"})
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+    assert response.output_text
+    assert response.usage.input_tokens == 10 + 4
+    assert response.usage.output_tokens_details.reasoning_tokens == 448
+
+
+@responses_api
+def test_a_streamed_response_has_numbered_events_and_ends_with_the_usage(client):
+    whole = client.responses.create(model="gpt-4o", input="x" * 40)
+    events = list(client.responses.create(model="gpt-4o", input="x" * 40, stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert events[0].response.usage is None
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == whole.output_text
+    assert events[-1].type == "response.completed"
+    assert usage_of(events[-1].response) == usage_of(whole)
+
+
+@responses_api
+def test_the_stream_helper_accumulates_the_whole_response(client):
+    with client.responses.stream(model="gpt-4o", input="x") as stream:
+        assert stream.get_final_response().output_text == client.responses.create(model="gpt-4o", input="x").output_text
+
+
+@responses_api
+def test_a_further_turn_reads_what_was_said_before(client):
+    first = client.responses.create(model="gpt-4o", instructions="y" * 400, input="x" * 40)
+    second = client.responses.create(model="gpt-4o", input="z" * 40, previous_response_id=first.id)
+    alone = client.responses.create(model="gpt-4o", input="z" * 40)
+    earlier = second.usage.input_tokens - alone.usage.input_tokens
+    assert 10 < earlier < 100, "the earlier turn, and not its instructions"
+
+
+@responses_api
+def test_a_cache_write_says_how_long_it_lasts(client):
+    options = {"prompt_cache_options": {"ttl": "12h"}}
+    response = client.responses.create(model="gpt-6.1-sol", input=f"12 hours. {LONG}", extra_body=options)
+    details = response.usage.model_dump()["input_tokens_details"]
+    assert details["cache_write_tokens"] > 1024
+    split = details["cache_write_tokens_details"]
+    assert split == {"ttl_30m_tokens": 0, "ttl_12h_tokens": details["cache_write_tokens"]}
+
+
+@responses_api
+def test_hosted_tools_are_used_and_only_billable_searches_are_counted(client, reported):
+    tools = [{"type": "web_search"}, {"type": "file_search", "vector_store_ids": ["vs_1"]}]
+    response = client.responses.create(model="gpt-4o", input="x", tools=tools).model_dump()
+    types = [item["type"] for item in response["output"]]
+    assert types == ["web_search_call"] * 3 + ["file_search_call", "message"]
+    assert response["tool_usage"]["web_search"] == {"num_requests": 2}
+    assert reported()[0].tools == {"web_search": 2, "file_search": 1}
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (2, 9), reason="this client has no responses.compact")
+def test_a_compaction_names_no_model_and_reports_its_usage(client, reported):
+    compacted = client.responses.compact(model="gpt-6.1-terra", input=LONG)
+    assert compacted.object == "response.compaction"
+    assert "model" not in compacted.model_dump()
+    assert compacted.usage.output_tokens < compacted.usage.input_tokens
+    assert reported()[0].model == "gpt-6.1-terra"
+
+
+def test_embeddings_are_the_same_as_floats_and_as_base64(client):
+    texts = ["x" * 40, "y" * 41]
+    plain = client.embeddings.create(model="text-embedding-3-small", input=texts, encoding_format="float")
+    packed = client.embeddings.create(model="text-embedding-3-small", input=texts, encoding_format="base64")
+    assert plain.usage.prompt_tokens == packed.usage.prompt_tokens == 10 + 11
+    for floats, text in zip(plain.data, packed.data, strict=True):
+        unpacked = struct.unpack("<8f", base64.b64decode(text.embedding))
+        assert floats.embedding == pytest.approx(unpacked)
+
+
+def test_embeddings_of_token_ids_count_the_ids(client):
+    one = client.embeddings.create(model="text-embedding-3-small", input=[1, 2, 3])
+    two = client.embeddings.create(model="text-embedding-3-small", input=[[1, 2, 3], [4]])
+    assert (one.usage.prompt_tokens, len(one.data)) == (3, 1)
+    assert (two.usage.prompt_tokens, len(two.data)) == (4, 2)
+
+
+def test_the_asynchronous_client_is_answered_as_well(running):
+    async def ask() -> list[int]:
+        async with openai.AsyncOpenAI(base_url=running.base_url, api_key="demo") as client:
+            calls = [client.chat.completions.create(model="gpt-4o", messages=HELLO) for _ in range(5)]
+            return [answer.usage.prompt_tokens for answer in await asyncio.gather(*calls)]
+
+    assert asyncio.run(ask()) == [14] * 5
+
+
+def test_every_answer_has_a_request_id(client):
+    raw = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=HELLO)
+    assert raw.headers["x-request-id"].startswith("req_")
+
+
+def test_a_key_without_quota_gets_429_and_nothing_is_billed(client, reported):
+    with pytest.raises(openai.RateLimitError) as raised:
+        client.with_options(api_key=OVER_QUOTA_KEY).chat.completions.create(model="gpt-4o", messages=HELLO)
+    assert raised.value.code == "insufficient_quota"
+    assert reported() == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [({"temperature": 3}, "temperature"), ({"messages": []}, "messages"), ({"model": ""}, "model")],
+)
+def test_a_wrong_parameter_gets_400_with_its_name(client, reported, wrong, param):
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.chat.completions.create(**{"model": "gpt-4o", "messages": HELLO, **wrong})
+    assert raised.value.param == param
+    assert reported() == ()
+
+
+def test_an_unknown_path_gets_404(client):
+    with pytest.raises(openai.NotFoundError):
+        client.post("/nothing", body={}, cast_to=object)
+
+
+def test_a_ledger_entry_is_one_line_of_json():
+    entry = LedgerEntry("/embeddings", "text-embedding-3-small", None, {"prompt_tokens": 1}, {})
+    assert entry.to_json() == (
+        '{"endpoint": "/embeddings", "model": "text-embedding-3-small", "service_tier": null,'
+        ' "tools": {}, "usage": {"prompt_tokens": 1}}'
+    )
