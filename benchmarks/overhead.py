@@ -26,9 +26,12 @@ from typing import Any
 import httpx2
 import openai
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from floor import Floor
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 
 CHUNKS = 500
@@ -136,9 +139,9 @@ class Contender:
             self._instrumentor.uninstrument()
 
 
-def contenders() -> list[Contender]:
-    """The bare SDK, ours, and those of the others that are installed."""
-    found = [Contender("bare", None), Contender("openai_cost", OpenAICostInstrumentor)]
+def contenders(work: Callable[[openai.OpenAI], None]) -> list[Contender]:
+    """The bare SDK, the bare OpenTelemetry work, ours, and those of the others that are installed."""
+    found = [Contender("bare", None), Contender("floor", floor(work)), Contender("openai_cost", OpenAICostInstrumentor)]
     for name, module in (
         ("official", "opentelemetry.instrumentation.genai.openai"),
         ("openinference", "openinference.instrumentation.openai"),
@@ -150,9 +153,31 @@ def contenders() -> list[Contender]:
     return found
 
 
+def floor(work: Callable[[openai.OpenAI], None]) -> Callable[[], Floor]:
+    """The bare OpenTelemetry work, as recorded from one call observed by openai_cost."""
+    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracer_provider, meter_provider = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
+    tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
+    instrumentor = OpenAICostInstrumentor()
+    instrumentor.instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, skip_dep_check=True)
+    work(client())
+    instrumentor.uninstrument()
+    data = reader.get_metrics_data()
+    records = [
+        (metric.name, point.sum, dict(point.attributes))
+        for resource in (data.resource_metrics if data else ())
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+        if isinstance(point, HistogramDataPoint)
+    ]
+    recorded = Floor(spans.get_finished_spans()[0], records)
+    return lambda: recorded
+
+
 def measure(work: Callable[[openai.OpenAI], None], rounds: int, repeat: int) -> dict[str, float]:
     """CPU seconds per call for every contender: the median over rounds of the round's mean."""
-    everyone = contenders()
+    everyone = contenders(work)
     times: dict[str, list[float]] = {contender.name: [] for contender in everyone}
     order = random.Random(7)
     for round_number in range(rounds + 1):

@@ -30,21 +30,24 @@ _logger = logging.getLogger(__package__)
 Attributes = dict[str, AttributeValue]
 
 _TOKEN_ATTRIBUTES = (
-    ("cache_read", semconv.USAGE_CACHE_READ),
-    ("cache_write", semconv.USAGE_CACHE_WRITE),
-    ("cache_write_30m", semconv.OWN_CACHE_WRITE_30M_TOKENS),
-    ("cache_write_12h", semconv.OWN_CACHE_WRITE_12H_TOKENS),
-    ("reasoning", semconv.USAGE_REASONING),
-    ("text_input", semconv.USAGE_TEXT_INPUT),
-    ("audio_input", semconv.USAGE_AUDIO_INPUT),
-    ("image_input", semconv.USAGE_IMAGE_INPUT),
-    ("text_output", semconv.USAGE_TEXT_OUTPUT),
-    ("audio_output", semconv.USAGE_AUDIO_OUTPUT),
-    ("image_output", semconv.USAGE_IMAGE_OUTPUT),
-    ("text_cache_read", semconv.USAGE_TEXT_CACHE_READ),
-    ("audio_cache_read", semconv.USAGE_AUDIO_CACHE_READ),
-    ("image_cache_read", semconv.USAGE_IMAGE_CACHE_READ),
+    gen_ai.GEN_AI_USAGE_INPUT_TOKENS,
+    gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS,
+    semconv.USAGE_CACHE_READ,
+    semconv.USAGE_CACHE_WRITE,
+    semconv.OWN_CACHE_WRITE_30M_TOKENS,
+    semconv.OWN_CACHE_WRITE_12H_TOKENS,
+    semconv.USAGE_REASONING,
+    semconv.USAGE_TEXT_INPUT,
+    semconv.USAGE_AUDIO_INPUT,
+    semconv.USAGE_IMAGE_INPUT,
+    semconv.USAGE_TEXT_OUTPUT,
+    semconv.USAGE_AUDIO_OUTPUT,
+    semconv.USAGE_IMAGE_OUTPUT,
+    semconv.USAGE_TEXT_CACHE_READ,
+    semconv.USAGE_AUDIO_CACHE_READ,
+    semconv.USAGE_IMAGE_CACHE_READ,
 )
+"""Span attribute of every field of ``Tokens``, in order."""
 
 
 class Recorder:
@@ -195,7 +198,9 @@ class Recorder:
         if first_chunk is not None:
             attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = first_chunk
         if response.usage is not None and response.usage.tokens is not None:
-            _add_tokens(attributes, response.usage.tokens)
+            for attribute, tokens in zip(_TOKEN_ATTRIBUTES, response.usage.tokens, strict=True):
+                if tokens is not None and tokens >= 0:
+                    attributes[attribute] = tokens
         attributes.update(cost)
         if error_type is not None:
             attributes[ERROR_TYPE] = error_type
@@ -435,17 +440,6 @@ def _with_openai(common: Attributes, response: Response) -> Attributes:
     if response.system_fingerprint is not None:
         attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = response.system_fingerprint
     return attributes
-
-
-def _add_tokens(attributes: Attributes, tokens: Tokens) -> None:
-    if tokens.input is not None and tokens.input >= 0:
-        attributes[gen_ai.GEN_AI_USAGE_INPUT_TOKENS] = tokens.input
-    if tokens.output is not None and tokens.output >= 0:
-        attributes[gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS] = tokens.output
-    for field, attribute in _TOKEN_ATTRIBUTES:
-        value = getattr(tokens, field)
-        if value is not None and value >= 0:
-            attributes[attribute] = value
 
 
 def _by_modality(tokens: Tokens, kind: str) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 MAX_COUNT = 10**12
 """A count above this is taken for a mistake of whoever reported it: no single operation uses 10¹² tokens."""
@@ -15,9 +16,10 @@ class InconsistentUsage(ValueError):
     """Counts that cannot all be true: negative, not whole, absurdly large, or subsets larger than their total."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """Token counts as reported: totals, and subsets of those totals. ``None`` means: not reported.
+
+    A tuple, like the other facts that every call makes: it is made in a third of the time of a frozen dataclass.
 
     Source: OpenAI API reference, ``CompletionUsage`` and ``ResponseUsage`` (cached, cache-write, reasoning, audio, image and
     text counts are parts of the input and output totals, never additions to them).
@@ -64,8 +66,7 @@ class ModelUsage:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Everything one operation is billed for.
 
     Attributes:

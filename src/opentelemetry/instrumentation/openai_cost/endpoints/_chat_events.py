@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..usage import Usage
 from ._facts import Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
@@ -35,7 +33,7 @@ class ChunkReader:
         """Takes one chunk; an error event is the last."""
         self._seen += 1
         if error := data.get("error"):
-            self._response = replace(self._response, error_type=error_type(error))
+            self._response = self._response._replace(error_type=error_type(error))
             return True
         known = self._response
         for choice in items(data.get("choices")):
@@ -57,7 +55,7 @@ class ChunkReader:
 
     def response(self) -> Response:
         """The response as far as the chunks told; a choice without a finish reason counts as ``error``."""
-        return replace(self._response, finish_reasons=in_order(self._finish_reasons))
+        return self._response._replace(finish_reasons=in_order(self._finish_reasons))
 
 
 def in_order(reasons: dict[int, str]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 from opentelemetry.util.types import AttributeValue
 
@@ -16,8 +17,7 @@ from ._fields import Fields
 Kind = Literal["inference", "embeddings"]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a request says that matters to a span or to a price.
 
     Attributes:
@@ -34,7 +34,7 @@ class Request:
 
     model: str | None = None
     stream: bool = False
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    attributes: Mapping[str, AttributeValue] = MappingProxyType({})
     window: str | None = None
     background: bool = False
     tools: tuple[str, ...] = ()
@@ -43,8 +43,7 @@ class Request:
     chat_search: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What a response says that matters to a span or to a price.
 
     Attributes:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from ..usage import Usage
 from .overrides import ModelOverride, Overrides
@@ -32,8 +32,7 @@ _MAX_CARDS = 2048
 _EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What decides, besides the usage, at which rates an operation is billed.
 
     Attributes:
@@ -117,18 +116,7 @@ class PriceBook:
 
     def card(self, terms: Terms) -> RateCard | Unpriced:
         """The rate card for the terms, compiled on first use; also remembers what it cannot price."""
-        key = (
-            terms.model,
-            terms.requested_model,
-            terms.price_list,
-            terms.host,
-            terms.tier,
-            terms.batch,
-            terms.window,
-            terms.region,
-            terms.endpoint,
-            terms.at // 86400,
-        )
+        key = (*terms[:-1], terms.at // 86400)
         card = self._cards.get(key)
         if card is None:
             with localcontext(EXACT):
@@ -143,7 +131,7 @@ class PriceBook:
         missing: list[str] = []
         for part in usage.models:
             inner = self.quote(
-                part.usage, replace(terms, model=part.model, requested_model=None, tier=None, endpoint=None)
+                part.usage, terms._replace(model=part.model, requested_model=None, tier=None, endpoint=None)
             )
             if isinstance(inner, Quote):
                 quotes.append(inner)

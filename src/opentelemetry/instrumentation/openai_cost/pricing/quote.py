@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from ..usage import InconsistentUsage, Usage, split
 
@@ -155,8 +155,7 @@ class RateCard:
     scale: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Breakdown:
+class Breakdown(NamedTuple):
     """The total by part, net of discounts: ``input + output + tool + other`` is the total; the rest are parts of those."""
 
     input: Decimal
