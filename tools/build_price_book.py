@@ -9,7 +9,7 @@ The book answers the question "what does one unit of this cost on that day", not
 2. *merge*: where both data sets know a model, they must agree key by key. A difference stops the build unless
    ``overlay.toml`` holds a verdict that says which one is right, why, and on what evidence;
 3. *overlay*: models, price history, fees and facts that neither data set has are added from ``overlay.toml``;
-4. *check*: the gates in :func:`check_book` refuse implausible numbers, unknown keys and unordered dates.
+4. *check*: the gates in ``pricing/schema.py`` refuse implausible numbers, unknown keys and unordered dates.
 
 The output depends on the inputs alone: the same wheels and the same overlay give the same bytes.
 
@@ -18,27 +18,52 @@ Usage::
     python tools/build_price_book.py             # write the book
     python tools/build_price_book.py --check     # exit status 1 when the committed book differs
 
-The tool needs Python 3.11 (``tomllib``), or Python 3.10 with ``tomli``; everything else is standard library.
+The form of the book and the gates are the package's own, so the package must be installed (``pip install -e .``). Beyond
+that the tool needs Python 3.11 (``tomllib``), or Python 3.10 with ``tomli``; everything else is standard library.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import json
 import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fnmatch import fnmatchcase
-from itertools import pairwise
 from pathlib import Path
 from typing import cast
+
+from opentelemetry.instrumentation.openai_cost.cli.genai import genai_ids, genai_matches, read_genai
+from opentelemetry.instrumentation.openai_cost.pricing.schema import (
+    FEES,
+    GENAI,
+    IMAGE,
+    LITELLM,
+    LONG,
+    MAX_BYTES,
+    MODEL_FACTS,
+    TIERS,
+    TOKEN_KEYS,
+    UNIT_KEYS,
+    Model,
+    Row,
+    check_book,
+    day,
+    decimal,
+    dump,
+    plain,
+    table,
+    tables,
+    text_or_none,
+    texts,
+    written_model,
+)
+from opentelemetry.instrumentation.openai_cost.pricing.schema import BookError as BuildError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,91 +76,7 @@ OVERLAY = ROOT / "tools/overlay.toml"
 PAGE = ROOT / "docs/prices.md"
 CACHE = ROOT / ".cache/price-data"
 
-GENAI = "genai-prices"
-LITELLM = "litellm"
-MAX_BYTES = 300_000
-MAX_STEP = 5  # a price may change by this factor between two rows of one model and tier, not by more
-
-TIERS = ("standard", "flex", "priority", "ultrafast", "batch")
-ENDPOINTS = ("decisions",)
-
-# Dimensions in USD per 1,000,000 tokens, in the order in which they are written.
-TOKEN_KEYS = (
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_12h",
-    "output",
-    "audio_input",
-    "audio_cache_read",
-    "audio_output",
-    "image_input",
-    "image_cache_read",
-    "image_output",
-)
-# Dimensions in other units, with the number of units that the price is for.
-UNIT_KEYS = {"audio_seconds": 60, "video_seconds": 1, "characters": 1_000_000, "requests": 1}
-IMAGE = "images:"  # "images:high 1024x1024", USD per image
-LONG = "long:"  # prefix of the rates for a prompt above the long-context threshold
-
-FEES = (
-    "web_search",
-    "web_search_preview",
-    "file_search",
-    "container_1g",
-    "container_4g",
-    "container_16g",
-    "container_64g",
-)
 FEE_KEYS = {"class", "price", "per", "from", "until", "minimum", "confidence", "note", "evidence"}
-CHAT_SEARCH = ("web_search", "web_search_preview")
-MODEL_FACTS = ("class", "regional", "retires", "chat_search", "snapshots", "windows")
-
-
-class BuildError(Exception):
-    """The inputs do not give a book; the message lists every reason, one a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The prices of one model for one tier from one day on.
-
-    Attributes:
-        tier: One of :data:`TIERS`.
-        prices: Price by key: a token dimension, a unit dimension, ``images:<quality> <size>``, or any token dimension
-            prefixed with ``long:``. USD.
-        start: First day on which the row holds, ISO 8601, or None for "as long as the model exists".
-        until: Last day on which the row holds, or None.
-        endpoint: The only endpoint for which the row holds, or None for all.
-        long_withheld: True when long-context rates exist or may exist but are not known: the row then says so, instead
-            of leaving the reader to think that long prompts cost the same.
-        source: ``genai-prices``, ``litellm`` or ``overlay``.
-        confidence: None, ``single-source`` or ``disputed``.
-        note: Short text for the reader of a quote, or None.
-    """
-
-    tier: str
-    prices: Mapping[str, Decimal]
-    start: str | None = None
-    until: str | None = None
-    endpoint: str | None = None
-    long_withheld: bool = False
-    source: str = "overlay"
-    confidence: str | None = None
-    note: str | None = None
-
-    @property
-    def slot(self) -> tuple[str, str | None, str | None]:
-        """What two rows of one model must not share: tier, endpoint and first day."""
-        return (self.tier, self.endpoint, self.start)
-
-
-@dataclass(slots=True)
-class Model:
-    """One entry of the book: rows, and facts about the model that are not prices."""
-
-    rows: list[Row]
-    facts: dict[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,257 +113,6 @@ class Verdict:
             and any(fnmatchcase(model, pattern) for pattern in self.models)
             and any(fnmatchcase(key, pattern) for pattern in self.keys)
         )
-
-
-# --- small helpers ---------------------------------------------------------------------------------------------------
-
-
-def decimal(text: object) -> Decimal:
-    """The exact decimal that a text or integer names; floats are refused, since they have lost it already."""
-    if isinstance(text, bool) or not isinstance(text, (str, int)):
-        raise BuildError(f"not a decimal: {text!r}")
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise BuildError(f"not a decimal: {text!r}") from None
-    if not value.is_finite() or abs(value.adjusted()) > 15:
-        raise BuildError(f"not a price: {text!r}")
-    return value
-
-
-def plain(value: Decimal) -> str:
-    """A decimal as people write it: no exponent, no trailing zeros."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def day(text: object) -> str:
-    """An ISO date, checked."""
-    try:
-        return date.fromisoformat(str(text)).isoformat()
-    except ValueError:
-        raise BuildError(f"not an ISO date: {text!r}") from None
-
-
-def table(value: object) -> dict[str, object]:
-    """A TOML table or JSON object, as such."""
-    if not isinstance(value, dict):
-        raise BuildError(f"expected a table, got {value!r}")
-    return cast("dict[str, object]", value)
-
-
-def tables(value: object) -> list[dict[str, object]]:
-    """A list of tables; absent counts as empty."""
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise BuildError(f"expected a list of tables, got {value!r}")
-    return [table(entry) for entry in cast("list[object]", value)]
-
-
-def texts(value: object) -> tuple[str, ...]:
-    """A list of strings, or one string; absent counts as empty."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, list):
-        raise BuildError(f"expected strings, got {value!r}")
-    return tuple(str(entry) for entry in cast("list[object]", value))
-
-
-def text_or_none(value: object) -> str | None:
-    """A string, or None when absent."""
-    return None if value is None else str(value)
-
-
-# --- genai-prices: Python literals -----------------------------------------------------------------------------------
-
-GENAI_KEYS = {
-    "input_mtok": "input",
-    "cache_read_mtok": "cache_read",
-    "cache_write_mtok": "cache_write",
-    "output_mtok": "output",
-    "input_audio_mtok": "audio_input",
-    "cache_audio_read_mtok": "audio_cache_read",
-    "output_audio_mtok": "audio_output",
-    "input_image_mtok": "image_input",
-    "cache_image_read_mtok": "image_cache_read",
-    "output_image_mtok": "image_output",
-    "input_mchars": "characters",
-    "audio_hours": "audio_seconds",
-}
-# Fees, which the book keeps apart, and the input side of a price already read from audio_hours.
-GENAI_IGNORED = {"web_searches_kcount", "storage_searches_kcount", "input_audio_hours"}
-GENAI_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A constructor call found in the data: its name and its keyword arguments, evaluated as literals."""
-
-    name: str
-    fields: Mapping[str, object]
-
-    def __getitem__(self, key: str) -> object:
-        return self.fields[key]
-
-    def get(self, key: str) -> object:
-        """The argument, or None when it was not given."""
-        return self.fields.get(key)
-
-
-@dataclass(frozen=True, slots=True)
-class GenaiModel:
-    """One model of genai-prices: its name there, how a model id is matched, and its rows."""
-
-    name: str
-    match: Call
-    rows: tuple[Row, ...]
-
-
-def literal(node: ast.expr) -> object:
-    """The value of a literal expression, calls included; nothing is executed."""
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            return [literal(element) for element in elements]
-        case ast.Dict(keys=keys, values=values):
-            return {literal(key): literal(value) for key, value in zip(keys, values, strict=True) if key is not None}
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
-            return -value
-        case ast.Attribute(attr=attribute):
-            return attribute
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args, keywords=keywords):
-            values = [literal(argument) for argument in args]
-            if name == "Decimal":
-                return decimal(values[0])
-            if name == "date":
-                return "{:04d}-{:02d}-{:02d}".format(*values)
-            return Call(name, {str(k.arg): literal(k.value) for k in keywords} | {"args": values})
-        case _:
-            raise BuildError(f"genai-prices: line {node.lineno}: not a literal: {ast.dump(node)[:80]}")
-
-
-def genai_matches(match: Call, model: str) -> bool:
-    """Whether a clause of genai-prices accepts a model id."""
-    match match.name:
-        case "ClauseEquals":
-            return model == match["equals"]
-        case "ClauseStartsWith":
-            return model.startswith(str(match["starts_with"]))
-        case "ClauseEndsWith":
-            return model.endswith(str(match["ends_with"]))
-        case "ClauseContains":
-            return str(match["contains"]) in model
-        case "ClauseRegex":
-            return re.search(str(match["regex"]), model) is not None
-        case "ClauseOr":
-            return any(genai_matches(clause, model) for clause in cast("list[Call]", match["or_"]))
-        case "ClauseAnd":
-            return all(genai_matches(clause, model) for clause in cast("list[Call]", match["and_"]))
-        case _:
-            raise BuildError(f"genai-prices: unknown clause {match.name}")
-
-
-def exact_ids(match: Call) -> Iterator[str]:
-    """The ids that a clause names in full."""
-    if match.name == "ClauseEquals":
-        yield str(match["equals"])
-    elif match.name == "ClauseOr":
-        for clause in cast("list[Call]", match["or_"]):
-            yield from exact_ids(clause)
-
-
-def genai_ids(models: Iterable[GenaiModel]) -> set[str]:
-    """All model ids that the data set names: in its clauses, and by the names of its entries."""
-    named = {model.name for model in models if genai_matches(model.match, model.name)}
-    return named.union(*(exact_ids(model.match) for model in models))
-
-
-def genai_prices(model: str, prices: Call, threshold: int) -> dict[str, Decimal]:
-    """Our price keys out of a ``ModelPrice(...)``."""
-    found: dict[str, Decimal] = {}
-    for name, value in prices.fields.items():
-        if name == "args" or name in GENAI_IGNORED or value is None:
-            continue
-        key = GENAI_KEYS.get(name)
-        if key is None:
-            raise BuildError(f"genai-prices: {model}: unknown price key {name}")
-        if isinstance(value, Call):  # TieredPrices: a base rate and one rate for long prompts
-            tiers = cast("list[Call]", value["tiers"])
-            if len(tiers) != 1 or tiers[0]["start"] != threshold:
-                raise BuildError(f"genai-prices: {model}: {name}: unexpected price tiers")
-            found[key] = cast("Decimal", value["base"])
-            found[LONG + key] = cast("Decimal", tiers[0]["price"])
-        elif key == "audio_seconds":
-            found[key] = cast("Decimal", value) * UNIT_KEYS[key] / 3600
-        else:
-            found[key] = cast("Decimal", value)
-    return found
-
-
-def genai_rows(model: str, call: Call, threshold: int) -> tuple[Row, ...]:
-    """All rows of one model.
-
-    Variants (tiers, batch) carry the day on which somebody verified them, which is no day of a price change. A variant
-    therefore holds as long as the standard price beside which it was seen: from the last change of that, if any.
-    """
-    rows: list[Row] = []
-    prices = call["prices"]
-    entries = cast("list[Call]", prices) if isinstance(prices, list) else [Call("ConditionalPrice", {"prices": prices})]
-    start: str | None = None
-    for entry in entries:
-        constraint = entry.get("constraint")
-        if isinstance(constraint, Call):
-            start = day(constraint["start_date"])
-        rows.append(Row("standard", genai_prices(model, cast("Call", entry["prices"]), threshold), start, source=GENAI))
-    current = rows[-1]
-    for variant in cast("list[Call]", call.get("price_variants") or []):
-        when = table(variant["when"])
-        if when == {"service_tier": "default"}:
-            continue
-        if when == {"processing": "batch"}:
-            tier = "batch"
-        elif list(when) == ["service_tier"] and when["service_tier"] in GENAI_TIERS:
-            tier = GENAI_TIERS[str(when["service_tier"])]
-        else:
-            raise BuildError(f"genai-prices: {model}: unknown variant {when}")
-        # An empty variant says "the same rates as standard".
-        found = genai_prices(model, cast("Call", variant["prices"]), threshold) or dict(current.prices)
-        row = Row(tier, found, current.start, source=GENAI)
-        if row not in rows:
-            rows.append(row)
-    if len({row.slot for row in rows}) != len(rows):
-        raise BuildError(f"genai-prices: {model}: two variants of one tier")
-    return tuple(rows)
-
-
-def read_genai(source: str, provider: str, threshold: int) -> list[GenaiModel]:
-    """The models of one provider in the text of ``genai_prices/data.py``.
-
-    Args:
-        source: Text of the module; it is parsed, never executed.
-        provider: The provider's id in that data set, ``openai`` or ``azure``.
-        threshold: Input tokens above which long-context rates hold.
-    """
-    for statement in ast.parse(source).body:
-        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.List):
-            for element in statement.value.elts:
-                if not isinstance(element, ast.Call):
-                    continue
-                arguments = {keyword.arg: keyword.value for keyword in element.keywords}
-                if "id" not in arguments or literal(arguments["id"]) != provider:
-                    continue
-                calls = cast("list[Call]", literal(arguments["models"]))
-                return [
-                    GenaiModel(
-                        str(call["id"]), cast("Call", call["match"]), genai_rows(str(call["id"]), call, threshold)
-                    )
-                    for call in calls
-                ]
-    raise BuildError(f"genai-prices: no provider {provider}")
 
 
 # --- LiteLLM: flat JSON ----------------------------------------------------------------------------------------------
@@ -830,184 +520,7 @@ def fold_snapshots(models: dict[str, Model]) -> None:
                 del models[snapshot]
 
 
-def order(row: Row) -> tuple[int, str, str]:
-    """Rows are written by tier, then endpoint, then day."""
-    return (TIERS.index(row.tier), row.endpoint or "", row.start or "")
-
-
-def written_row(row: Row) -> dict[str, object]:
-    """A row as it stands in the JSON file."""
-    written: dict[str, object] = {"tier": row.tier}
-    for name, value in (("endpoint", row.endpoint), ("from", row.start), ("until", row.until)):
-        if value is not None:
-            written[name] = value
-    for key in TOKEN_KEYS:
-        if key in row.prices:
-            written[key] = plain(row.prices[key])
-    for key, per in UNIT_KEYS.items():
-        if key in row.prices:
-            written[key] = {"price": plain(row.prices[key]), "per": per}
-    images = {key.removeprefix(IMAGE): plain(row.prices[key]) for key in sorted(row.prices) if key.startswith(IMAGE)}
-    if images:
-        written["images"] = images
-    long = {key: plain(row.prices[LONG + key]) for key in TOKEN_KEYS if LONG + key in row.prices}
-    if long or row.long_withheld:
-        written["long"] = long
-    written["source"] = row.source
-    for name, value in (("confidence", row.confidence), ("note", row.note)):
-        if value is not None:
-            written[name] = value
-    return written
-
-
-def written_model(model: Model) -> dict[str, object]:
-    """A model as it stands in the JSON file."""
-    facts = {key: model.facts[key] for key in MODEL_FACTS if key in model.facts}
-    return facts | {"rates": [written_row(row) for row in sorted(model.rows, key=order)]}
-
-
-def dump(book: Mapping[str, object]) -> str:
-    """The book as text: one model a line, so that a change of price is a change of one line."""
-
-    def compact(value: object) -> str:
-        return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-
-    def block(value: Mapping[str, object]) -> str:
-        lines = [f"        {compact(key)}: {compact(inner)}" for key, inner in value.items()]
-        return "{\n" + ",\n".join(lines) + "\n      }"
-
-    head = {key: value for key, value in book.items() if key != "providers"}
-    providers = table(book["providers"])
-    lines = [f"  {compact(key)}: {compact(value)}" for key, value in head.items()]
-    inner: list[str] = []
-    for name, provider in providers.items():
-        parts = table(provider)
-        fields = [
-            f"      {compact(key)}: {block(table(value)) if key in ('models', 'fees') else compact(value)}"
-            for key, value in parts.items()
-        ]
-        inner.append(f"    {compact(name)}: {{\n" + ",\n".join(fields) + "\n    }")
-    lines.append('  "providers": {\n' + ",\n".join(inner) + "\n  }")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-# --- gates -----------------------------------------------------------------------------------------------------------
-
-
-def check_row(name: str, row: Row, standard: Row | None, may_lack: Sequence[str]) -> Iterator[str]:
-    """What is wrong with one row, given the standard row of the same day."""
-    where = f"{name}: {row.tier}{f' from {row.start}' if row.start else ''}"
-    if row.endpoint is not None and row.endpoint not in ENDPOINTS:
-        yield f"{where}: unknown endpoint {row.endpoint}"
-    if row.source not in (GENAI, LITELLM, "overlay"):
-        yield f"{where}: no source"
-    if row.confidence not in (None, "single-source", "disputed"):
-        yield f"{where}: unknown confidence {row.confidence}"
-    if not row.prices:
-        yield f"{where}: no price"
-    for key, price in row.prices.items():
-        bare = key.removeprefix(LONG)
-        if bare not in TOKEN_KEYS and (key != bare or (key not in UNIT_KEYS and not key.startswith(IMAGE))):
-            yield f"{where}: unknown key {key}"
-        if not price.is_finite() or price < 0:
-            yield f"{where}: {key} is {price}"
-    for prefix in ("", LONG):
-        pairs = (
-            ("cache_read", "input"),
-            ("audio_cache_read", "audio_input"),
-            ("image_cache_read", "image_input"),
-            ("input", "cache_write"),
-            ("cache_write", "cache_write_12h"),
-        )
-        for low, high in pairs:
-            cheaper, dearer = row.prices.get(prefix + low), row.prices.get(prefix + high)
-            if cheaper is not None and dearer is not None and cheaper > dearer:
-                yield f"{where}: {prefix}{low} is above {prefix}{high}"
-    for key, price in row.prices.items():
-        if key.startswith(LONG) and price < row.prices.get(key.removeprefix(LONG), price):
-            yield f"{where}: {key} is below {key.removeprefix(LONG)}"
-    long = {key.removeprefix(LONG) for key in row.prices if key.startswith(LONG)}
-    short = {key for key in row.prices if key in TOKEN_KEYS}
-    if long and long != short:
-        yield f"{where}: long-context rates for {', '.join(sorted(long ^ short))} are one-sided"
-    if long and row.long_withheld:
-        yield f"{where}: long-context rates are both given and withheld"
-    if standard is None or row.tier == "standard":
-        return
-    for key, price in row.prices.items():
-        reference = standard.prices.get(key)
-        if reference is not None and row.tier in ("flex", "batch") and price > reference:
-            yield f"{where}: {key} is above the standard rate"
-        if reference is not None and row.tier in ("priority", "ultrafast") and price < reference:
-            yield f"{where}: {key} is below the standard rate"
-    # A dimension left out would be billed at the rate of another: it must be left out knowingly.
-    for key in standard.prices:
-        if key in TOKEN_KEYS and key not in row.prices and key not in may_lack:
-            yield f"{where}: no {key}, which the standard row has"
-    if any(key.startswith(LONG) for key in standard.prices) and not long and not row.long_withheld:
-        yield f"{where}: no long-context rates, which the standard row has (withhold_long says that it is known)"
-
-
-def check_book(provider: str, models: Mapping[str, Model], section: Mapping[str, object]) -> list[str]:
-    """Everything implausible about the models of one provider.
-
-    Args:
-        provider: Its name, for the messages.
-        models: The models of the book.
-        section: The overlay's section, whose ``[[steps]]`` and ``[[incomplete]]`` state known exceptions.
-    """
-    problems: list[str] = []
-    steps = tables(section.get("steps"))
-    gaps = tables(section.get("incomplete"))
-    for name, model in models.items():
-        where = f"{provider}: {name}"
-        if not model.rows:
-            problems.append(f"{where}: no rates")
-        slots = [row.slot for row in model.rows]
-        if len(set(slots)) != len(slots):
-            problems.append(f"{where}: two rows for one tier and day")
-        groups: dict[tuple[str, str | None], list[Row]] = {}
-        for row in sorted(model.rows, key=order):
-            groups.setdefault((row.tier, row.endpoint), []).append(row)
-        for (tier, _), rows in groups.items():
-            for earlier, later in pairwise(rows):
-                if earlier.until is not None and later.start is not None and earlier.until >= later.start:
-                    problems.append(f"{where}: {tier}: rows overlap on {later.start}")
-                for key in earlier.prices.keys() & later.prices.keys():
-                    a, b = earlier.prices[key], later.prices[key]
-                    stated = any(
-                        tier in texts(step.get("tiers"))
-                        and name in texts(step.get("models"))
-                        and str(step.get("from")) == later.start
-                        for step in steps
-                    )
-                    if not stated and (a > MAX_STEP * b or b > MAX_STEP * a):
-                        problems.append(
-                            f"{where}: {tier}: {key} goes from {plain(a)} to {plain(b)} on {later.start}; "
-                            "overlay.toml does not state it"
-                        )
-        for row in model.rows:
-            if row.until is not None and row.start is not None and row.until < row.start:
-                problems.append(f"{where}: {row.tier}: ends before it begins")
-            standards = groups.get(("standard", None), [])
-            in_force = [other for other in standards if (other.start or "") <= (row.start or "")] or standards[:1]
-            may_lack = [
-                key
-                for gap in gaps
-                if row.tier in texts(gap.get("tiers")) and any(fnmatchcase(name, p) for p in texts(gap.get("models")))
-                for key in texts(gap.get("keys"))
-            ]
-            problems += check_row(where, row, in_force[-1] if in_force else None, may_lack)
-        for key, value in model.facts.items():
-            if key == "class" and value != "reasoning":
-                problems.append(f"{where}: unknown class {value}")
-            if key == "regional" and decimal(value) < 1:
-                problems.append(f"{where}: regional multiplier {value}")
-            if key == "chat_search" and value not in CHAT_SEARCH:
-                problems.append(f"{where}: unknown fee {value}")
-            if key == "retires":
-                day(value)
-    return problems
+# --- fees and windows ------------------------------------------------------------------------------------------------
 
 
 def written_fees(section: Mapping[str, object]) -> dict[str, object]:
