@@ -25,13 +25,13 @@ from typing import Any
 
 import httpx2
 import openai
+from floor import Floor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from floor import Floor
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 
 CHUNKS = 500
@@ -156,7 +156,10 @@ def contenders(work: Callable[[openai.OpenAI], None]) -> list[Contender]:
 def floor(work: Callable[[openai.OpenAI], None]) -> Callable[[], Floor]:
     """The bare OpenTelemetry work, as recorded from one call observed by openai_cost."""
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    tracer_provider, meter_provider = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
+    tracer_provider, meter_provider = (
+        TracerProvider(shutdown_on_exit=False),
+        MeterProvider([reader], shutdown_on_exit=False),
+    )
     tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
     instrumentor = OpenAICostInstrumentor()
     instrumentor.instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, skip_dep_check=True)

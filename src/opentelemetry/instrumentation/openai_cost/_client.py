@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from inspect import isawaitable
 from threading import Lock
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -264,7 +264,14 @@ class ClientPatch:
         return known[1]
 
 
-class _OurWrapper(wrapt.FunctionWrapper[..., object]):
+if TYPE_CHECKING:
+    _FunctionWrapper = wrapt.FunctionWrapper[..., object]
+else:
+    # Generic only since wrapt 2.
+    _FunctionWrapper = wrapt.FunctionWrapper
+
+
+class _OurWrapper(_FunctionWrapper):
     """A wrapper of ours, to be told from everybody else's."""
 
 

@@ -109,7 +109,7 @@ class Enclosing:
 def open_invocation(kind: Kind, context: Context) -> Enclosing | None:
     """The enclosing util-genai invocation of the same kind, if one is open in the context."""
     module = sys.modules.get(_INVOCATION_MODULE)
-    if module is None:
+    if module is None or kind not in _KEYS:
         return None
     key = getattr(module, _KEYS[kind], None)
     data = None if key is None else get_value(cast(str, key), context)

@@ -197,7 +197,12 @@ class Operation:
             made = fields(result) if result is not None and result is not http else None
             if made and ("usage" in made or "choices" in made or "data" in made):
                 return self.endpoint.read_response(made, self.request)
-        return _body.read_whole(self.endpoint, self.request, http.content, self._stream)
+        found = _body.read_whole(self.endpoint, self.request, http.content, self._stream)
+        return found or self._without_body()
+
+    def _without_body(self) -> Response | None:
+        read = self.endpoint.without_body
+        return None if read is None else read(self.request)
 
     def _end_observed(self, error: BaseException | None) -> None:
         response = None
@@ -207,6 +212,7 @@ class Operation:
             elif self._collector is not None:
                 found = self._collector.document()
                 response = None if found is None else self.endpoint.read_response(found, self.request)
+            response = response or self._without_body()
         except Exception as problem:
             self._recorder.failed_inside(problem)
         self._end(response, error)

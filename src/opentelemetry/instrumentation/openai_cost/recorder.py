@@ -194,6 +194,7 @@ class Recorder:
             attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = response.system_fingerprint
         if response.compacted:
             attributes[semconv.CONVERSATION_COMPACTED] = True
+        attributes.update(response.attributes)
         first_chunk = operation.time_to_first_chunk
         if first_chunk is not None:
             attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = first_chunk

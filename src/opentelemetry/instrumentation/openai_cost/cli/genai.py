@@ -27,9 +27,8 @@ GENAI_KEYS = {
     "input_mchars": "characters",
     "audio_hours": "audio_seconds",
 }
-
+# Fees, which the book keeps apart, and the input side of a price already read from audio_hours.
 GENAI_IGNORED = {"web_searches_kcount", "storage_searches_kcount", "input_audio_hours"}
-
 GENAI_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
 
 

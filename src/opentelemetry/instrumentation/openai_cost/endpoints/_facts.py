@@ -14,7 +14,7 @@ from opentelemetry.util.types import AttributeValue
 from ..usage import Usage
 from ._fields import Fields
 
-Kind = Literal["inference", "embeddings"]
+Kind = Literal["inference", "embeddings", "other"]
 
 
 class Request(NamedTuple):
@@ -57,6 +57,7 @@ class Response(NamedTuple):
         status: ``queued``, ``completed``, … where the API has one.
         error_type: code of an error that the response itself carries.
         compacted: whether the response is a compaction of the conversation.
+        attributes: span attributes of this API family alone.
     """
 
     id: str | None = None
@@ -69,6 +70,7 @@ class Response(NamedTuple):
     status: str | None = None
     error_type: str | None = None
     compacted: bool = False
+    attributes: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
 class EventReader(Protocol):
@@ -95,8 +97,9 @@ class Endpoint:
     Attributes:
         name: short name, also the price book's word for rows of one endpoint only.
         operation: value of ``gen_ai.operation.name``.
-        kind: which GenAI invocation of another instrumentation would describe it.
+        kind: which GenAI invocation of another instrumentation would describe it; ``other``: none.
         attributes: span attributes that hold for every call.
+        without_body: reads a response whose body says nothing (audio bytes): what is billed is in the request.
         read_request: reads the JSON body (extra body merged in).
         read_response: reads a response, as JSON or as the SDK's model.
         events: makes a reader for a streamed response.
@@ -109,5 +112,6 @@ class Endpoint:
     read_request: Callable[[Fields], Request]
     read_response: Callable[[Fields, Request], Response]
     events: Callable[[Request], EventReader] | None = None
+    without_body: Callable[[Request], Response] | None = None
     markers: tuple[bytes, ...] = ()
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
