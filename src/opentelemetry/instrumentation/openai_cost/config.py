@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,6 +29,7 @@ class Config:
         prices: path of the user's price file.
         spans: ``own`` makes spans; ``current`` puts the cost on the span that is current at the call; ``none`` leaves only metrics.
         breakdown: whether spans carry the cost by part.
+        provider_cost_currency: ISO 4217 code of amounts that a gateway reports in a field whose currency is not documented.
         component_metrics: whether cost and tokens are also counted by disjoint part.
         chunk_metrics: whether every streamed chunk is timed.
         token_metrics: ``latest`` adds the redesigned token metrics.
@@ -36,6 +38,7 @@ class Config:
     prices: Path | None = None
     spans: Spans = "own"
     breakdown: bool = True
+    provider_cost_currency: str | None = None
     component_metrics: bool = False
     chunk_metrics: bool = False
     token_metrics: TokenMetrics = "compat"
@@ -48,6 +51,7 @@ class Options:
     prices: str | None = None
     spans: str | None = None
     breakdown: bool | None = None
+    provider_cost_currency: str | None = None
     component_metrics: bool | None = None
     chunk_metrics: bool | None = None
     token_metrics: str | None = None
@@ -119,10 +123,17 @@ def _path(value: object) -> Path:
     return Path(value).expanduser()
 
 
+def _currency(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z]{3}", value.strip()):
+        raise _Invalid("an ISO 4217 code such as USD")
+    return value.strip().upper()
+
+
 _READERS: Mapping[str, Callable[[object], object]] = {
     "prices": _path,
     "spans": _one_of("own", "current", "none"),
     "breakdown": _flag,
+    "provider_cost_currency": _currency,
     "component_metrics": _flag,
     "chunk_metrics": _flag,
     "token_metrics": _one_of("compat", "latest"),

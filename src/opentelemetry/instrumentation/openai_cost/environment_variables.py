@@ -14,3 +14,5 @@ OTEL_INSTRUMENTATION_OPENAI_COST_CHUNK_METRICS = "OTEL_INSTRUMENTATION_OPENAI_CO
 """``true`` or ``false`` (default): time per streamed chunk."""
 OTEL_INSTRUMENTATION_OPENAI_COST_TOKEN_METRICS = "OTEL_INSTRUMENTATION_OPENAI_COST_TOKEN_METRICS"
 """``compat`` (default) or ``latest``."""
+OTEL_INSTRUMENTATION_OPENAI_COST_PROVIDER_COST_CURRENCY = "OTEL_INSTRUMENTATION_OPENAI_COST_PROVIDER_COST_CURRENCY"
+"""ISO 4217 code of amounts that a gateway reports in a field whose currency is not documented."""

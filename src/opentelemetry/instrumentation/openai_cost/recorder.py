@@ -7,7 +7,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from decimal import Decimal
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -19,7 +21,7 @@ from opentelemetry.util.types import AttributeValue
 
 from . import _nesting, semconv
 from .config import Config
-from .endpoints import Endpoint, Request, Response
+from .endpoints import Endpoint, Request, Response, in_headers
 from .operation import Operation
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
@@ -48,6 +50,18 @@ _TOKEN_ATTRIBUTES = (
     semconv.USAGE_IMAGE_CACHE_READ,
 )
 """Span attribute of every field of ``Tokens``, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCost:
+    """A cost that the provider or a gateway reported, and our own price beside it where we have one."""
+
+    amount: Decimal
+    currency: str
+    estimate: Quote | None
+
+
+Outcome = Quote | ProviderCost | Unpriced
 
 
 class Recorder:
@@ -124,7 +138,7 @@ class Recorder:
         )
 
     def _record(self, operation: Operation, response: Response, error: BaseException | None) -> None:
-        outcome: Quote | Unpriced
+        outcome: Outcome
         try:
             outcome = self._price(operation, response, error)
         except Exception as problem:
@@ -141,7 +155,18 @@ class Recorder:
             self._instruments.record_operation(operation, response, common, error_type)
         self._instruments.record_cost(outcome, common, operation.context, response)
 
-    def _price(self, operation: Operation, response: Response, error: BaseException | None) -> Quote | Unpriced:
+    def _price(self, operation: Operation, response: Response, error: BaseException | None) -> Outcome:
+        """What the call cost: as the provider reports it, else at our price list, else why that is not known."""
+        reported = response.reported or in_headers(operation.headers)
+        if reported is None:
+            return self._quote(operation, response, error)
+        currency = reported.currency or self._config.provider_cost_currency
+        estimate = self._quote(operation, response, None)
+        if currency is None:
+            return estimate if isinstance(estimate, Quote) else Unpriced("unknown_currency")
+        return ProviderCost(reported.amount, currency, estimate if isinstance(estimate, Quote) else None)
+
+    def _quote(self, operation: Operation, response: Response, error: BaseException | None) -> Quote | Unpriced:
         usage = response.usage
         if usage is None:
             if error is not None or response.error_type is not None:
@@ -209,9 +234,21 @@ class Recorder:
             span.set_status(Status(StatusCode.ERROR))
         span.set_attributes(attributes)
 
-    def _cost_attributes(self, outcome: Quote | Unpriced) -> Attributes:
+    def _cost_attributes(self, outcome: Outcome) -> Attributes:
+        attributes: Attributes
+        if isinstance(outcome, ProviderCost):
+            attributes = {
+                semconv.COST_AMOUNT: float(outcome.amount),
+                semconv.COST_CURRENCY: outcome.currency,
+                semconv.COST_SOURCE: semconv.COST_SOURCE_PROVIDER,
+                semconv.OWN_STATUS: "priced",
+                semconv.OWN_PRICING_SOURCE: semconv.COST_SOURCE_PROVIDER,
+            }
+            if outcome.estimate is not None:
+                attributes[semconv.OWN_ESTIMATED_AMOUNT] = float(outcome.estimate.amount)
+            return attributes
         if isinstance(outcome, Unpriced):
-            attributes: Attributes = {
+            attributes = {
                 semconv.OWN_STATUS: outcome.status,
                 semconv.OWN_UNPRICED_REASON: outcome.reason,
             }
@@ -329,7 +366,7 @@ class Instruments:
                 for seconds in operation.chunk_times:
                     self._chunk.record(seconds, common, context)
 
-    def record_cost(self, outcome: Quote | Unpriced, common: Attributes, context: Context, response: Response) -> None:
+    def record_cost(self, outcome: Outcome, common: Attributes, context: Context, response: Response) -> None:
         """The cost of an operation, or the reason why it has none: exactly one of the two."""
         if isinstance(outcome, Unpriced):
             self._unpriced.add(1, {**common, semconv.OWN_UNPRICED_REASON: outcome.reason}, context)
@@ -337,12 +374,14 @@ class Instruments:
         attributes: Attributes = {
             **common,
             semconv.COST_CURRENCY: outcome.currency,
-            semconv.COST_SOURCE: semconv.COST_SOURCE_LOCAL,
+            semconv.COST_SOURCE: semconv.COST_SOURCE_LOCAL
+            if isinstance(outcome, Quote)
+            else semconv.COST_SOURCE_PROVIDER,
         }
         if response.service_tier is not None:
             attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = response.service_tier
         self._cost.record(float(outcome.amount), attributes, context)
-        if self._components is not None:
+        if self._components is not None and isinstance(outcome, Quote):
             self._components.record(outcome, attributes, context)
 
 

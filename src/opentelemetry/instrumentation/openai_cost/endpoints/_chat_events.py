@@ -7,6 +7,7 @@ from __future__ import annotations
 from ..usage import Usage
 from ._facts import Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
+from ._gateway import in_usage
 from ._tools import chat_fees
 
 MARKERS = (b'"finish_reason":"', b'"finish_reason": "', b'"error"')
@@ -41,7 +42,8 @@ class ChunkReader:
             reason = text(of.get("finish_reason"))
             if reason is not None:
                 self._finish_reasons[whole(of.get("index")) or 0] = reason
-        counts = tokens(data.get("usage"))
+        used = data.get("usage")
+        counts = tokens(used)
         model = known.model or text(data.get("model"))
         self._response = Response(
             id=known.id or text(data.get("id")),
@@ -50,6 +52,7 @@ class ChunkReader:
             service_tier=text(data.get("service_tier")) or known.service_tier,
             system_fingerprint=text(data.get("system_fingerprint")) or known.system_fingerprint,
             usage=known.usage if counts is None else Usage(counts, fees=chat_fees(self._request, model)),
+            reported=known.reported if used is None else in_usage(used),
         )
         return False
 

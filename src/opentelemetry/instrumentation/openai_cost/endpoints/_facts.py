@@ -13,6 +13,7 @@ from opentelemetry.util.types import AttributeValue
 
 from ..usage import Usage
 from ._fields import Fields
+from ._gateway import Reported
 
 Kind = Literal["inference", "embeddings", "other"]
 
@@ -58,6 +59,7 @@ class Response(NamedTuple):
         error_type: code of an error that the response itself carries.
         compacted: whether the response is a compaction of the conversation.
         attributes: span attributes of this API family alone.
+        reported: what the call cost, where a gateway says so in the body.
     """
 
     id: str | None = None
@@ -71,6 +73,7 @@ class Response(NamedTuple):
     error_type: str | None = None
     compacted: bool = False
     attributes: Mapping[str, AttributeValue] = MappingProxyType({})
+    reported: Reported | None = None
 
 
 class EventReader(Protocol):

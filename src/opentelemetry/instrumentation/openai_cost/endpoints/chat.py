@@ -12,6 +12,7 @@ from ..usage import Usage
 from ._chat_events import MARKERS, ChunkReader, in_order
 from ._facts import Endpoint, Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
+from ._gateway import in_usage
 from ._tools import chat_fees
 
 _NUMBERS = (
@@ -74,7 +75,8 @@ def read_response(body: Fields, request: Request) -> Response:
         if reason is not None:
             reasons[position] = reason
     model = text(body.get("model"))
-    counts = tokens(body.get("usage"))
+    used = body.get("usage")
+    counts = tokens(used)
     return Response(
         id=text(body.get("id")),
         model=model,
@@ -83,6 +85,7 @@ def read_response(body: Fields, request: Request) -> Response:
         finish_reasons=in_order(reasons),
         system_fingerprint=text(body.get("system_fingerprint")),
         usage=None if counts is None else Usage(counts, fees=chat_fees(request, model)),
+        reported=None if used is None else in_usage(used),
     )
 
 

@@ -11,6 +11,7 @@ from .. import semconv
 from ..usage import Usage
 from ._facts import Endpoint, Request, Response
 from ._fields import Fields, text, tokens, whole
+from ._gateway import in_usage
 
 
 def read_request(body: Fields) -> Request:
@@ -25,8 +26,13 @@ def read_request(body: Fields) -> Request:
 
 def read_response(body: Fields, request: Request) -> Response:
     """Reads an embeddings response; its vectors are not looked at."""
-    counts = tokens(body.get("usage"), has_output=False)
-    return Response(model=text(body.get("model")), usage=None if counts is None else Usage(counts))
+    used = body.get("usage")
+    counts = tokens(used, has_output=False)
+    return Response(
+        model=text(body.get("model")),
+        usage=None if counts is None else Usage(counts),
+        reported=None if used is None else in_usage(used),
+    )
 
 
 EMBEDDINGS = Endpoint(

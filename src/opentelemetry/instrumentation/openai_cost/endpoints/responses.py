@@ -12,6 +12,7 @@ from ..usage import Usage
 from ._chat_events import error_type
 from ._facts import Endpoint, Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
+from ._gateway import in_usage
 from ._tools import memory_limit, response_fees, tool_models
 
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
@@ -81,7 +82,8 @@ def _add_references(body: Fields, attributes: dict[str, AttributeValue]) -> None
 
 def read_response(body: Fields, request: Request) -> Response:
     """Reads a response object, complete or not."""
-    counts = tokens(body.get("usage"))
+    used = body.get("usage")
+    counts = tokens(used)
     status = text(body.get("status"))
     error = body.get("error")
     return Response(
@@ -94,6 +96,7 @@ def read_response(body: Fields, request: Request) -> Response:
         status=status,
         error_type=error_type(error) if status == "failed" else None,
         compacted=body.get("object") == "response.compaction",
+        reported=None if used is None else in_usage(used),
     )
 
 

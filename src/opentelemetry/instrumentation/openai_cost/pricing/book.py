@@ -144,6 +144,9 @@ class PriceBook:
         if isinstance(result, Quote) and not missing:
             return with_nested(result, quotes)
         outer = result if isinstance(result, Quote) else result.partial
+        if outer is None and quotes:
+            # Nothing of the operation's own could be priced; what the tools cost is a lower bound all the same.
+            outer = quotes.pop(0)
         missing[:0] = () if isinstance(result, Quote) else result.missing
         reason: Reason = "missing_rate" if isinstance(result, Quote) else result.reason
         return Unpriced(reason, None if outer is None else with_nested(outer, quotes), tuple(missing))

@@ -35,6 +35,7 @@ TOKEN_PRICES = frozenset(
 UNIT_PRICES = frozenset({"audio_seconds", "video_seconds", "characters", "requests"})
 TIERS = frozenset({"standard", "flex", "priority", "ultrafast", "scale", "batch"})
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_MAX_PRICE = 10**9
 _EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
@@ -286,8 +287,8 @@ class _Reader:
             amount = Decimal(value)
         except InvalidOperation:
             self.fail(key, f"{value!r} is not a number")
-        if not amount.is_finite() or amount < 0:
-            self.fail(key, f"{value!r} is not a price: it must be 0 or more")
+        if not amount.is_finite() or not 0 <= amount <= _MAX_PRICE:
+            self.fail(key, f"{value!r} is not a price: it must be between 0 and {_MAX_PRICE}")
         return str(value)
 
     def day(self, value: object, key: str) -> str | None:
