@@ -43,6 +43,7 @@ class _Options(Protocol):
     method: str
     url: str
     json_data: Mapping[str, object] | str | None
+    params: Mapping[str, object] | None
     extra_json: Mapping[str, object] | None
 
 
@@ -229,7 +230,8 @@ class ClientPatch:
             endpoint = endpoints.find(options.method, options.url)
             if endpoint is None or not is_instrumentation_enabled():
                 return None
-            return recorder.begin(endpoint, self._server(instance, options.url), endpoint.read_request(_body(options)))
+            body = _body(options) if endpoint.billing == "now" else _parameters(options)
+            return recorder.begin(endpoint, self._server(instance, options.url), endpoint.read_request(body))
         except Exception as error:
             recorder.failed_inside(error)
             return None
@@ -300,3 +302,9 @@ def _body(options: _Options) -> Fields:
     body = options.json_data if isinstance(options.json_data, Mapping) else NOTHING
     extra = options.extra_json
     return {**body, **extra} if extra else body
+
+
+def _parameters(options: _Options) -> Fields:
+    """Body, query and the id in the path together, for endpoints that start or fetch a job."""
+    query = options.params if isinstance(options.params, Mapping) else NOTHING
+    return {**query, **_body(options), "id": endpoints.identifier(options.method, options.url)}

@@ -24,7 +24,11 @@ from .endpoints import Kind
 from .pricing.quote import EXACT
 
 _INVOCATION_MODULE = "opentelemetry.util.genai.invocation"
-_KEYS: Mapping[Kind, str] = {"inference": "CLIENT_INFERENCE_CONTEXT_KEY", "embeddings": "CLIENT_EMBEDDING_CONTEXT_KEY"}
+_KEYS: Mapping[Kind, str] = {
+    "inference": "CLIENT_INFERENCE_CONTEXT_KEY",
+    "embeddings": "CLIENT_EMBEDDING_CONTEXT_KEY",
+    "fetch": "CLIENT_FETCH_RESPONSE_CONTEXT_KEY",
+}
 _SUMMED = (
     semconv.COST_AMOUNT,
     semconv.OWN_INPUT,

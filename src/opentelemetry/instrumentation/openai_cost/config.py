@@ -18,6 +18,7 @@ PREFIX = "OTEL_INSTRUMENTATION_OPENAI_COST_"
 
 Spans = Literal["own", "current", "none"]
 TokenMetrics = Literal["compat", "latest"]
+StreamUsage = Literal["observe", "request"]
 _T = TypeVar("_T")
 
 
@@ -30,6 +31,8 @@ class Config:
         spans: ``own`` makes spans; ``current`` puts the cost on the span that is current at the call; ``none`` leaves only metrics.
         breakdown: whether spans carry the cost by part.
         provider_cost_currency: ISO 4217 code of amounts that a gateway reports in a field whose currency is not documented.
+        count_foreign: whether background responses, batches, videos and runs that another process started are counted here.
+        stream_usage: ``request`` asks for the usage of a stream where the caller did not, and keeps it from the caller.
         component_metrics: whether cost and tokens are also counted by disjoint part.
         chunk_metrics: whether every streamed chunk is timed.
         token_metrics: ``latest`` adds the redesigned token metrics.
@@ -39,6 +42,8 @@ class Config:
     spans: Spans = "own"
     breakdown: bool = True
     provider_cost_currency: str | None = None
+    count_foreign: bool = False
+    stream_usage: StreamUsage = "observe"
     component_metrics: bool = False
     chunk_metrics: bool = False
     token_metrics: TokenMetrics = "compat"
@@ -52,6 +57,8 @@ class Options:
     spans: str | None = None
     breakdown: bool | None = None
     provider_cost_currency: str | None = None
+    count_foreign: bool | None = None
+    stream_usage: str | None = None
     component_metrics: bool | None = None
     chunk_metrics: bool | None = None
     token_metrics: str | None = None
@@ -134,6 +141,8 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "spans": _one_of("own", "current", "none"),
     "breakdown": _flag,
     "provider_cost_currency": _currency,
+    "count_foreign": _flag,
+    "stream_usage": _one_of("observe", "request"),
     "component_metrics": _flag,
     "chunk_metrics": _flag,
     "token_metrics": _one_of("compat", "latest"),

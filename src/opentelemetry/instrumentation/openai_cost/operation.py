@@ -86,6 +86,11 @@ class Operation:
         self._stream = False
 
     @property
+    def price_endpoint(self) -> str:
+        """The price book's name of the endpoint."""
+        return self.endpoint.name
+
+    @property
     def duration(self) -> float:
         """Seconds since the request was issued."""
         return perf_counter() - self._started

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
+from typing import Protocol
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -22,6 +23,7 @@ from opentelemetry.util.types import AttributeValue
 from . import _nesting, semconv
 from .config import Config
 from .endpoints import Endpoint, Request, Response, in_headers
+from .ledger import Ledger, Started
 from .operation import Operation
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
@@ -64,6 +66,30 @@ class ProviderCost:
 Outcome = Quote | ProviderCost | Unpriced
 
 
+class _Billed(Protocol):
+    """What a price needs to know of an operation."""
+
+    request: Request
+    server: Server
+    began: float
+    headers: Mapping[str, str] | None
+
+    @property
+    def price_endpoint(self) -> str:
+        """The price book's name of the endpoint."""
+        ...
+
+
+class _Finished:
+    """A job seen finished: billed under the terms of the call that started it."""
+
+    def __init__(self, started: Started, fetched_by: Operation) -> None:
+        self.request = started.request
+        self.server, self.began = fetched_by.server, fetched_by.began
+        self.headers: Mapping[str, str] | None = None
+        self.price_endpoint = started.endpoint
+
+
 class Recorder:
     """Writes spans and metrics through the API's tracer and meter.
 
@@ -77,6 +103,7 @@ class Recorder:
     def __init__(self, tracer: Tracer, meter: Meter, config: Config, book: Callable[[], PriceBook]) -> None:
         self._tracer, self._config, self._book = tracer, config, book
         self._instruments = Instruments(meter, config)
+        self._ledger = Ledger()
         self._failures: set[str] = set()
 
     @property
@@ -84,11 +111,16 @@ class Recorder:
         """Whether every streamed chunk is timed."""
         return self._config.chunk_metrics
 
+    @property
+    def asks_for_usage(self) -> bool:
+        """Whether a stream's usage is asked for on the caller's behalf."""
+        return self._config.stream_usage == "request"
+
     def begin(self, endpoint: Endpoint, server: Server, request: Request) -> Operation:
         """Starts the operation's span, unless something else describes the call already."""
         context = get_current()
         enclosing, span = None, None
-        mode = self._config.spans
+        mode = "none" if endpoint.is_silent else self._config.spans
         if mode == "own":
             enclosing = _nesting.open_invocation(endpoint.kind, context)
             if enclosing is None:
@@ -138,6 +170,13 @@ class Recorder:
         )
 
     def _record(self, operation: Operation, response: Response, error: BaseException | None) -> None:
+        endpoint = operation.endpoint
+        common = self._common(operation, response)
+        if endpoint.billing == "fetch" or endpoint.is_silent:
+            self._follow(operation, response, common)
+            if not endpoint.is_silent:
+                self._record_fetch(operation, response, error, common)
+            return
         outcome: Outcome
         try:
             outcome = self._price(operation, response, error)
@@ -145,17 +184,51 @@ class Recorder:
             self.failed_inside(problem)
             outcome = Unpriced("error")
         error_type = response.error_type if error is None else qualified_name(error)
-        common = self._common(operation, response)
         cost = self._cost_attributes(outcome)
         if operation.span is not None:
             self._describe(operation, response, error_type, cost)
+            self._instruments.record_operation(operation, response, common, error_type)
         elif operation.enclosing is not None:
             operation.enclosing.add(cost)
-        if operation.span is not None:
-            self._instruments.record_operation(operation, response, common, error_type)
         self._instruments.record_cost(outcome, common, operation.context, response)
+        if response.is_job:
+            self._follow(operation, response, common)
 
-    def _price(self, operation: Operation, response: Response, error: BaseException | None) -> Outcome:
+    def _record_fetch(
+        self, operation: Operation, response: Response, error: BaseException | None, common: Attributes
+    ) -> None:
+        """A call that only looks at earlier work: no tokens and no cost of its own."""
+        if operation.span is None:
+            return
+        error_type = response.error_type if error is None else qualified_name(error)
+        response = response._replace(usage=None)
+        self._describe(operation, response, error_type, {})
+        self._instruments.record_operation(operation, response, common, error_type)
+
+    def _follow(self, operation: Operation, response: Response, common: Attributes) -> None:
+        """Remembers what was started, and counts once what is seen finished."""
+        identifier, endpoint = response.id, operation.endpoint
+        if identifier is None or not response.is_job:
+            return
+        started = Started(endpoint.counted_as or endpoint.operation, endpoint.name, operation.request)
+        if endpoint.billing != "fetch":
+            if response.finished and not endpoint.is_silent:
+                self._ledger.count(identifier)
+                return
+            self._ledger.start(identifier, started)
+        if not response.finished:
+            return
+        owed = self._ledger.settle(identifier, started if self._config.count_foreign else None)
+        if owed is None or (response.usage is None and response.reported is None):
+            return
+        finished = _Finished(owed, operation)
+        outcome = self._price(finished, response, None)
+        attributes = {**common, gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
+        if owed.request.model is not None:
+            attributes[gen_ai.GEN_AI_REQUEST_MODEL] = owed.request.model
+        self._instruments.record_cost(outcome, attributes, operation.context, response)
+
+    def _price(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost: as the provider reports it, else at our price list, else why that is not known."""
         reported = response.reported or in_headers(operation.headers)
         if reported is None:
@@ -166,23 +239,24 @@ class Recorder:
             return estimate if isinstance(estimate, Quote) else Unpriced("unknown_currency")
         return ProviderCost(reported.amount, currency, estimate if isinstance(estimate, Quote) else None)
 
-    def _quote(self, operation: Operation, response: Response, error: BaseException | None) -> Quote | Unpriced:
+    def _quote(self, operation: _Billed, response: Response, error: BaseException | None) -> Quote | Unpriced:
         usage = response.usage
         if usage is None:
             if error is not None or response.error_type is not None:
                 return Unpriced("error")
-            queued = operation.request.background and response.status in ("queued", "in_progress", None)
-            return Unpriced("background" if queued else "no_usage")
+            is_running = (operation.request.background or response.is_job) and not response.finished
+            return Unpriced("background" if is_running else "no_usage")
         request, server = operation.request, operation.server
         terms = Terms(
-            model=response.model or request.model,
+            model=response.priced_model or response.model or request.model,
             requested_model=request.model,
             price_list=server.price_list,
             host=server.address,
             tier=response.service_tier,
             window=request.window,
             region=server.region,
-            endpoint=operation.endpoint.name,
+            endpoint=operation.price_endpoint,
+            batch=operation.price_endpoint == "batch",
             at=response.created or operation.began,
         )
         return self._book().quote(usage, terms)

@@ -4,10 +4,24 @@
 
 from __future__ import annotations
 
+import re
+
 from ._facts import Endpoint, EventReader, Kind, Request, Response
+from ._gateway import Reported, in_headers
+from .background import CANCEL_RESPONSE, FETCH_RESPONSE
 from .chat import CHAT
 from .completions import COMPLETIONS
 from .embeddings import EMBEDDINGS
+from .jobs import (
+    CREATE_BATCH,
+    CREATE_FINE_TUNING,
+    CREATE_RUN,
+    CREATE_VIDEO,
+    FETCH_BATCH,
+    FETCH_FINE_TUNING,
+    FETCH_RUN,
+    FETCH_VIDEO,
+)
 from .responses import RESPONSES
 
 ENDPOINTS = {
@@ -16,14 +30,53 @@ ENDPOINTS = {
     ("post", "/responses"): RESPONSES,
     ("post", "/responses/compact"): RESPONSES,
     ("post", "/embeddings"): EMBEDDINGS,
+    ("post", "/batches"): CREATE_BATCH,
+    ("post", "/videos"): CREATE_VIDEO,
+    ("post", "/videos/edits"): CREATE_VIDEO,
+    ("post", "/videos/extensions"): CREATE_VIDEO,
+    ("post", "/fine_tuning/jobs"): CREATE_FINE_TUNING,
+    ("post", "/threads/runs"): CREATE_RUN,
 }
 """By HTTP method and path, the query left out."""
 
 
+_WITH_ID = (
+    ("get", re.compile(r"/responses/(?P<id>[^/]+)"), FETCH_RESPONSE),
+    ("post", re.compile(r"/responses/(?P<id>[^/]+)/cancel"), CANCEL_RESPONSE),
+    ("get", re.compile(r"/batches/(?P<id>[^/]+)"), FETCH_BATCH),
+    ("post", re.compile(r"/batches/(?P<id>[^/]+)/cancel"), FETCH_BATCH),
+    ("post", re.compile(r"/videos/(?P<id>[^/]+)/remix"), CREATE_VIDEO),
+    ("get", re.compile(r"/videos/(?P<id>[^/]+)"), FETCH_VIDEO),
+    ("get", re.compile(r"/fine_tuning/jobs/(?P<id>[^/]+)"), FETCH_FINE_TUNING),
+    ("post", re.compile(r"/threads/(?P<id>[^/]+)/runs"), CREATE_RUN),
+    ("post", re.compile(r"/threads/[^/]+/runs/(?P<id>[^/]+)/submit_tool_outputs"), CREATE_RUN),
+    ("get", re.compile(r"/threads/[^/]+/runs/(?P<id>[^/]+)"), FETCH_RUN),
+    ("post", re.compile(r"/threads/[^/]+/runs/(?P<id>[^/]+)/cancel"), FETCH_RUN),
+)
+"""Endpoints with an id in their path."""
+_FIRST_SEGMENTS = ("/responses/", "/batches/", "/videos/", "/fine_tuning/jobs/", "/threads/")
+
+
 def find(method: str, url: str) -> Endpoint | None:
     """The endpoint of a request, by the method and URL in the SDK's request options; ``None`` for all others."""
-    endpoint = ENDPOINTS.get((method, url)) or ENDPOINTS.get((method.lower(), _path(url)))
-    return endpoint
+    endpoint = ENDPOINTS.get((method, url))
+    if endpoint is not None:
+        return endpoint
+    method, path = method.lower(), _path(url)
+    return ENDPOINTS.get((method, path)) or _with_id(method, path)[0]
+
+
+def identifier(method: str, url: str) -> str | None:
+    """The id in the path of a request, for the endpoints that have one."""
+    return _with_id(method.lower(), _path(url))[1]
+
+
+def _with_id(method: str, path: str) -> tuple[Endpoint | None, str | None]:
+    if path.startswith(_FIRST_SEGMENTS):
+        for verb, pattern, endpoint in _WITH_ID:
+            if verb == method and (match := pattern.fullmatch(path)):
+                return endpoint, match["id"]
+    return None, None
 
 
 def _path(url: str) -> str:
@@ -36,4 +89,15 @@ def _path(url: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-__all__ = ["ENDPOINTS", "Endpoint", "EventReader", "Kind", "Request", "Response", "find"]
+__all__ = [
+    "ENDPOINTS",
+    "Endpoint",
+    "EventReader",
+    "Kind",
+    "Reported",
+    "Request",
+    "Response",
+    "find",
+    "identifier",
+    "in_headers",
+]

@@ -15,7 +15,9 @@ from ..usage import Usage
 from ._fields import Fields
 from ._gateway import Reported
 
-Kind = Literal["inference", "embeddings", "other"]
+Kind = Literal["inference", "embeddings", "fetch", "other"]
+Billing = Literal["now", "later", "fetch"]
+"""When a call is billed: by its own response, by a later look at what it started, or not at all since it only looks."""
 
 
 class Request(NamedTuple):
@@ -60,6 +62,9 @@ class Response(NamedTuple):
         compacted: whether the response is a compaction of the conversation.
         attributes: span attributes of this API family alone.
         reported: what the call cost, where a gateway says so in the body.
+        priced_model: the price book's name of the model, where it is not the model's own.
+        is_job: whether it is billed when finished, and may be read many times.
+        finished: whether a job has come to its end.
     """
 
     id: str | None = None
@@ -74,6 +79,9 @@ class Response(NamedTuple):
     compacted: bool = False
     attributes: Mapping[str, AttributeValue] = MappingProxyType({})
     reported: Reported | None = None
+    priced_model: str | None = None
+    is_job: bool = False
+    finished: bool = False
 
 
 class EventReader(Protocol):
@@ -102,10 +110,14 @@ class Endpoint:
         operation: value of ``gen_ai.operation.name``.
         kind: which GenAI invocation of another instrumentation would describe it; ``other``: none.
         attributes: span attributes that hold for every call.
+        billing: when it is billed.
+        is_silent: whether it has no telemetry of its own (the conventions know no span for starting a job).
+        counted_as: operation name under which the cost of a finished job is counted.
         without_body: reads a response whose body says nothing (audio bytes): what is billed is in the request.
         read_request: reads the JSON body (extra body merged in).
         read_response: reads a response, as JSON or as the SDK's model.
         events: makes a reader for a streamed response.
+        usage_if_asked: whether a stream carries its usage only if ``stream_options.include_usage`` asks for it.
         markers: byte strings of which an event that matters, after the opening, holds at least one.
     """
 
@@ -118,3 +130,7 @@ class Endpoint:
     without_body: Callable[[Request], Response] | None = None
     markers: tuple[bytes, ...] = ()
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    billing: Billing = "now"
+    counted_as: str = ""
+    is_silent: bool = False
+    usage_if_asked: bool = False

@@ -104,5 +104,6 @@ CHAT = Endpoint(
     read_response=read_response,
     events=ChunkReader,
     markers=MARKERS,
+    usage_if_asked=True,
     attributes={semconv.OPENAI_API_TYPE: "chat_completions"},
 )

@@ -27,4 +27,5 @@ COMPLETIONS = Endpoint(
     read_response=read_response,
     events=ChunkReader,
     markers=MARKERS,
+    usage_if_asked=True,
 )

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.util.types import AttributeValue
 
@@ -97,6 +99,8 @@ def read_response(body: Fields, request: Request) -> Response:
         error_type=error_type(error) if status == "failed" else None,
         compacted=body.get("object") == "response.compaction",
         reported=None if used is None else in_usage(used),
+        is_job=body.get("background") is True or request.background,
+        finished=status in ("completed", "incomplete", "failed", "cancelled"),
     )
 
 
@@ -114,39 +118,41 @@ def _finish_reasons(body: Fields, status: str | None) -> tuple[str, ...]:
 _INCOMPLETE = {"max_output_tokens": "length"}
 
 
-class _ResponseEvents:
-    """Folds the events of a streamed response: the first names it, the terminal one carries everything."""
+class ResponseEvents:
+    """Folds the events of a streamed response: the first names it, the terminal one carries everything.
 
-    __slots__ = ("_request", "_response")
+    Args:
+        request: the request it answers.
+        read: reads the response object inside an event.
+    """
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._response: Response | None = None
+    __slots__ = ("_read", "_request", "_response", "_seen")
+
+    def __init__(self, request: Request, read: Callable[[Fields, Request], Response] = read_response) -> None:
+        self._request, self._read = request, read
+        self._response = Response()
+        self._seen = False
 
     @property
     def identified(self) -> bool:
-        return self._response is not None
+        """A resumed stream may open with any event; the terminal one says all that matters."""
+        return self._seen
 
     def read(self, data: Fields) -> bool:
+        """Takes one event; the terminal ones and an error are the last."""
+        self._seen = True
         kind = data.get("type")
         if kind == "error" or (kind is None and data.get("error")):
-            known = self._response or Response()
-            self._response = Response(
-                id=known.id,
-                model=known.model,
-                created=known.created,
-                service_tier=known.service_tier,
-                usage=known.usage,
-                error_type=error_type(data.get("error") or data),
-            )
+            self._response = self._response._replace(error_type=error_type(data.get("error") or data))
             return True
         of = data.get("response")
         if of is not None:
-            self._response = read_response(fields(of), self._request)
+            self._response = self._read(fields(of), self._request)
         return kind in _TERMINAL
 
     def response(self) -> Response:
-        return self._response or Response()
+        """The response as far as the events told."""
+        return self._response
 
 
 RESPONSES = Endpoint(
@@ -155,7 +161,7 @@ RESPONSES = Endpoint(
     kind="inference",
     read_request=read_request,
     read_response=read_response,
-    events=_ResponseEvents,
+    events=ResponseEvents,
     markers=_MARKERS,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
 )
