@@ -84,7 +84,11 @@ class Usage(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether nothing billable is reported at all."""
-        return self.tokens is None and not (self.units or self.fees or self.models)
+        return not (self.units or self.fees or self.models) and (self.tokens is None or not _is_reported(self.tokens))
+
+
+def _is_reported(tokens: Tokens) -> bool:
+    return any(value is not None for value in tokens)
 
 
 def count(value: object) -> int:
@@ -96,6 +100,19 @@ def count(value: object) -> int:
     if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
     raise InconsistentUsage(f"{value!r:.40} is not a count")
+
+
+def measure(value: object) -> int | Decimal:
+    """A quantity of another unit than tokens, as an int or a finite decimal.
+
+    Raises:
+        InconsistentUsage: if it is not a number between 0 and ``MAX_COUNT``.
+    """
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
+    if type(value) is Decimal and value.is_finite() and 0 <= value <= MAX_COUNT:
+        return value
+    raise InconsistentUsage(f"{value!r:.40} is not a quantity")
 
 
 def split(tokens: Tokens) -> list[tuple[str, int]]:
@@ -113,8 +130,12 @@ def split(tokens: Tokens) -> list[tuple[str, int]]:
     quantities: list[tuple[str, int]] = []
     if tokens.input is not None:
         _split_input(tokens, quantities)
+    elif any(tokens[2:6]) or any(tokens[7:10]) or any(tokens[13:16]):
+        raise InconsistentUsage("parts of input tokens that are not reported")
     if tokens.output is not None:
         _split_output(tokens, quantities)
+    elif tokens.reasoning or any(tokens[10:13]):
+        raise InconsistentUsage("parts of output tokens that are not reported")
     return quantities
 
 

@@ -7,29 +7,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal, localcontext
+from decimal import localcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from ..usage import Usage
+from .card import NO_MODEL, Compiler
 from .overrides import ModelOverride, Overrides
-from .quote import COMPONENTS, EXACT, Component, Discount, Quote, Rate, RateCard, Reason, Unpriced, price, with_nested
+from .quote import EXACT, Quote, RateCard, Reason, Unpriced, price, with_nested
 
 BUNDLED = Path(__file__).with_name("prices.json")
-_TOKEN_DIMENSIONS = frozenset(COMPONENTS) - {"audio_seconds", "characters", "reasoning"}
-_UNIT_DIMENSIONS = frozenset({"audio_seconds", "video_seconds", "characters", "requests"})
 _TIER_NAMES = {"default": "standard", "auto": "standard", "": "standard", "fast": "priority"}
 _SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})$")
 _FINE_TUNED_SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
-_MILLION = 1_000_000
 _MODEL_FREE_ENDPOINTS = frozenset({"containers"})
-_NO_MODEL: Mapping[str, object] = {"rates": [{"tier": "standard", "source": "overlay"}]}
-"""Stands for a model where only fees are billed."""
+OPENAI = "openai"
 _MAX_CARDS = 2048
 _EPOCH = date(1970, 1, 1)
+_END_OF_TIME = 253_402_300_800
+"""The year 10000, after which dates have no name; seconds since the epoch."""
 
 
 class Terms(NamedTuple):
@@ -58,17 +56,6 @@ class Terms(NamedTuple):
     region: str | None = None
     endpoint: str | None = None
     at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of the book for one tier: prices that hold from a day on."""
-
-    prices: Mapping[str, object]
-    long: Mapping[str, object] | None
-    source: str
-    since: str | None
-    note: str | None
 
 
 class PriceBook:
@@ -116,6 +103,8 @@ class PriceBook:
 
     def card(self, terms: Terms) -> RateCard | Unpriced:
         """The rate card for the terms, compiled on first use; also remembers what it cannot price."""
+        if not 0 <= terms.at < _END_OF_TIME:
+            return Unpriced("missing_rate", missing=("a day",))
         key = (*terms[:-1], terms.at // 86400)
         card = self._cards.get(key)
         if card is None:
@@ -130,9 +119,8 @@ class PriceBook:
         quotes: list[Quote] = []
         missing: list[str] = []
         for part in usage.models:
-            inner = self.quote(
-                part.usage, terms._replace(model=part.model, requested_model=None, tier=None, endpoint=None)
-            )
+            alone = terms._replace(model=part.model, requested_model=None, tier=None, endpoint=None)
+            inner = self.quote(part.usage, alone)
             if isinstance(inner, Quote):
                 quotes.append(inner)
             elif inner.reason == "inconsistent_usage":
@@ -141,59 +129,71 @@ class PriceBook:
                 missing.append(part.model or "model")
                 if inner.partial is not None:
                     quotes.append(inner.partial)
-        if isinstance(result, Quote) and not missing:
-            return with_nested(result, quotes)
         outer = result if isinstance(result, Quote) else result.partial
         if outer is None and quotes:
             # Nothing of the operation's own could be priced; what the tools cost is a lower bound all the same.
             outer = quotes.pop(0)
+        if outer is not None and any(quote.currency != outer.currency for quote in quotes):
+            return Unpriced("unknown_currency", outer)
+        whole = None if outer is None else with_nested(outer, quotes)
+        if isinstance(result, Quote) and whole is not None and not missing:
+            return whole
         missing[:0] = () if isinstance(result, Quote) else result.missing
         reason: Reason = "missing_rate" if isinstance(result, Quote) else result.reason
-        return Unpriced(reason, None if outer is None else with_nested(outer, quotes), tuple(missing))
+        return Unpriced(reason, whole, tuple(missing))
 
     def _compile(self, terms: Terms) -> RateCard | Unpriced:
         name = self._overrides.hosts.get(terms.host or "") or terms.price_list
         provider = self._providers.get(name or "")
+        day = (_EPOCH + timedelta(days=int(terms.at // 86400))).isoformat()
+        tier = (terms.tier or "").lower()
+        tier = "batch" if terms.batch else _TIER_NAMES.get(tier, tier)
+        compiler = Compiler(self._overrides, self.version, day, tier, terms.endpoint)
         if not terms.model:
             if provider is None or terms.endpoint not in _MODEL_FREE_ENDPOINTS:
                 return Unpriced("unknown_model" if provider is not None else "unknown_provider")
-            return _Compiler(self, provider, _NO_MODEL, terms.endpoint, None, terms).card()
-        override = self._override(terms)
-        if provider is None and override is None:
+            return compiler.card(terms.endpoint, provider, NO_MODEL, (), "", None, None)
+        overrides = self._override(terms)
+        if provider is None and not overrides:
             return Unpriced("unknown_provider")
+        base = terms.model
+        if overrides:
+            alias = overrides[-1].alias
+            if alias is not None:
+                base = alias
+                # An alias in the user's file is the user's word that OpenAI's list holds, wherever the call went.
+                name, provider = (name, provider) if provider is not None else (OPENAI, self._providers[OPENAI])
+            elif terms.requested_model == overrides[-1].name:
+                base = overrides[-1].name
         models: Mapping[str, Mapping[str, object]] = {} if provider is None else _models(provider)
-        base_name = override.alias if override is not None and override.alias else terms.model
-        key = None
-        if provider is not None:
-            key = _match(base_name, models, self._snapshots[name or ""])
-            if (
-                override is not None
-                and key is None
-                and override.alias is None
-                and terms.requested_model == override.name
-            ):
-                key = _match(override.name, models, self._snapshots[name or ""])
-        elif override is not None and override.alias:
-            # An alias in the user's file is the user's word that OpenAI's list holds, wherever the call went.
-            provider = self._providers["openai"]
-            models = _models(provider)
-            key = _match(base_name, models, self._snapshots["openai"])
+        key = _match(base, models, self._snapshots[name or ""]) if provider is not None else None
+        if key is None and base != terms.model and provider is not None and overrides[-1].alias is None:
+            key = _match(terms.model, models, self._snapshots[name or ""])
         model = models.get(key) if key is not None else None
-        if model is None and override is None:
+        if model is None and not any(override.rows for override in overrides):
             return Unpriced("unknown_model")
-        return _Compiler(self, provider or {}, model or {}, key, override, terms).card()
+        named = overrides[0].name if key is None else key
+        return compiler.card(named, provider or {}, model or {}, overrides, terms.model, terms.region, terms.window)
 
-    def _override(self, terms: Terms) -> ModelOverride | None:
-        """The user's row for the model that answered, else for the name asked for if only the user knows that name."""
+    def _override(self, terms: Terms) -> tuple[ModelOverride, ...]:
+        """The user's rows for the model that answered, else for the name asked for if only the user knows that name.
+
+        Returns:
+            The row itself, then, if it is an alias of another model of the file, that model's row.
+        """
         models = self._overrides.models
         if not models or terms.model is None:
-            return None
+            return ()
         key = _match(terms.model, models, {})
         if key is None and terms.requested_model is not None and terms.requested_model in models:
             row = models[terms.requested_model]
             if row.alias is not None or not self._is_listed(terms.requested_model):
                 key = terms.requested_model
-        return None if key is None else models[key]
+        if key is None:
+            return ()
+        row = models[key]
+        target = None if row.alias is None else _match(row.alias, models, {})
+        return (row,) if target is None else (row, models[target])
 
     def _is_listed(self, model: str) -> bool:
         return any(
@@ -204,227 +204,6 @@ class PriceBook:
     def overrides(self) -> Overrides:
         """The user's file as merged over the list."""
         return self._overrides
-
-
-class _Compiler:
-    """Turns rows, fallbacks and modifiers into one flat rate card."""
-
-    def __init__(
-        self,
-        book: PriceBook,
-        provider: Mapping[str, object],
-        model: Mapping[str, object],
-        key: str | None,
-        override: ModelOverride | None,
-        terms: Terms,
-    ) -> None:
-        self._book, self._provider, self._model, self._override, self._terms = book, provider, model, override, terms
-        self._key = override.name if key is None and override is not None else key or ""
-        self._day = (_EPOCH + timedelta(days=int(terms.at // 86400))).isoformat()
-        tier = (terms.tier or "").lower()
-        self._tier = "batch" if terms.batch else _TIER_NAMES.get(tier, tier)
-        self._modifiers: list[str] = []
-
-    def card(self) -> RateCard | Unpriced:
-        row = self._row(self._tier)
-        multiplier = self._multiplier()
-        if row is None or multiplier is None:
-            return Unpriced("missing_rate", missing=(self._tier if row is None else "region or window",))
-        discount = self._discount()
-        long_row = row.long
-        scale = _scale([row.prices, long_row or {}], multiplier)
-        rates = self._rates(row, row.prices, multiplier, scale)
-        long_rates = {} if long_row is None else self._rates(row, long_row, multiplier, scale)
-        fees = self._fees()
-        overrides = self._override
-        return RateCard(
-            model=self._key,
-            tier=self._tier,
-            modifiers=tuple(self._modifiers),
-            source=row.source,
-            version=self._book.version,
-            currency=(overrides.currency if overrides is not None else None) or self._book.overrides.currency or "USD",
-            rates=rates,
-            fees=fees,
-            long_above=self._long_above(),
-            long_rates=long_rates,
-            discount=discount,
-            scale=scale,
-        )
-
-    def _row(self, tier: str) -> _Row | None:
-        """The row in force for a tier on the day: the latest one that has begun and not ended, the user's prices over it."""
-        best: Mapping[str, object] | None = None
-        endpoint = self._terms.endpoint
-        for row in cast(Sequence[Mapping[str, object]], self._model.get("rates", ())):
-            since, until, only = row.get("from"), row.get("until"), row.get("endpoint")
-            if row["tier"] != tier or (only is not None and only != endpoint):
-                continue
-            if (since is not None and str(since) > self._day) or (until is not None and str(until) < self._day):
-                continue
-            if best is None or _rank(row) >= _rank(best):
-                best = row
-        found = None
-        if best is not None:
-            long = cast("Mapping[str, object] | None", best.get("long"))
-            found = _Row(best, long, str(best.get("source", "")), _text(best.get("from")), _note(best))
-        override = None if self._override is None else self._override.row(tier, self._day)
-        if override is None:
-            return found
-        prices = override.prices if found is None else {**found.prices, **override.prices}
-        if found is None:
-            long = override.long or None
-        else:
-            long = {**(found.long or {}), **override.long} if override.long else found.long
-        return _Row(prices, long, "user", override.since, None)
-
-    def _long_above(self) -> int | None:
-        if self._override is not None and self._override.long_above is not None:
-            return self._override.long_above
-        standard = self._row("standard")
-        if standard is None or standard.long is None:
-            return None
-        return cast(int, self._model.get("long_above") or self._provider.get("long_context_above"))
-
-    def _multiplier(self) -> Decimal | None:
-        """Region and completion window as one factor on token prices, ``None`` if one of them has no published price."""
-        factor = Decimal(1)
-        region, window = self._terms.region, self._terms.window
-        if region is not None:
-            if region not in cast(Sequence[str], self._provider.get("regions", ())):
-                return None
-            uplift = self._model.get("regional")
-            if uplift is not None:
-                self._modifiers.append(f"regional={uplift}")
-                factor *= Decimal(str(uplift))
-        if window is not None and window != "soonest":
-            windows = cast(Mapping[str, Mapping[str, object]], self._provider.get("windows", {}))
-            if window not in windows or self._tier != "standard":
-                return None
-            share = windows[window]["multiplier"]
-            self._modifiers.append(f"window={share}")
-            factor *= Decimal(str(share))
-        return factor
-
-    def _discount(self) -> Discount | None:
-        for rule in self._book.overrides.discounts:
-            if rule.holds(self._key, self._terms.model or "", self._day):
-                self._modifiers.append(f"discount={rule.percent.normalize():f}%")
-                kept = (100 - rule.percent) / 100
-                kept_scale = _decimals(kept)
-                return Discount(rule.match, rule.percent, int(kept.scaleb(kept_scale)), kept_scale)
-        return None
-
-    def _rates(self, row: _Row, prices: Mapping[str, object], multiplier: Decimal, scale: int) -> dict[str, Rate]:
-        rates: dict[str, Rate] = {}
-        for dimension in _TOKEN_DIMENSIONS & prices.keys():
-            amount, per = _price(prices[dimension])
-            rates[dimension] = _token_rate(dimension, amount * multiplier, per, row, scale, row.note)
-        for dimension in _UNIT_DIMENSIONS & prices.keys():
-            amount, per = _price(prices[dimension])
-            component = COMPONENTS.get(dimension, "other")
-            rates[dimension] = Rate(dimension, component, amount * multiplier, per, row.source, row.since, row.note)
-        for name, amount in cast(Mapping[str, object], prices.get("images", {})).items():
-            dimension = f"images {name}"
-            # A model with token prices bills its prompt as well, which a response without usage does not show.
-            lower_bound = "input" in prices
-            rates[dimension] = Rate(
-                dimension, "image", _price(amount)[0], 1, row.source, row.since, row.note, lower_bound
-            )
-        self._cascade(rates, row, scale)
-        return rates
-
-    def _cascade(self, rates: dict[str, Rate], row: _Row, scale: int) -> None:
-        """Rates that OpenAI derives from others where it publishes none (docs/prices.md, "what stands in for what")."""
-
-        def stand_in(dimension: str, other: str, note: str, times: int = 1) -> None:
-            rate = rates.get(other)
-            if dimension not in rates and rate is not None:
-                rates[dimension] = _token_rate(dimension, rate.price * times, rate.per, row, scale, note)
-
-        stand_in("cache_read", "input", "no cached rate is published: billed as input")
-        stand_in("cache_write_12h", "cache_write", "twice the 30-minute write", 2)
-        if "image_input" in rates:
-            stand_in("image_cache_read", "image_input", "no cached image rate is published: billed as image input")
-        else:
-            stand_in("image_cache_read", "cache_read", "image tokens of this model are billed as text")
-            stand_in("image_input", "input", "image tokens of this model are billed as text")
-        stand_in("audio_cache_read", "audio_input", "no cached audio rate is published: billed as audio input")
-        stand_in("image_output", "output", "image output at the output rate")
-        if self._terms.endpoint == "speech":
-            stand_in("audio_output", "output", "the output of a speech model is audio")
-        stand_in("reasoning", "output", "reasoning tokens are output tokens")
-
-    def _fees(self) -> dict[str, Rate]:
-        fees: dict[str, Rate] = {}
-        listed = cast(Mapping[str, Sequence[Mapping[str, object]]], self._provider.get("fees", {}))
-        model_class = self._model.get("class")
-        for name, rows in listed.items():
-            row = self._fee_row(rows, model_class)
-            if row is not None:
-                amount, per = _price(row)
-                source, since, minimum = str(row.get("source", "")), _text(row.get("from")), row.get("minimum", 0)
-                fees[name] = Rate(name, "tool", amount, per, source, since, _note(row), minimum=cast(int, minimum))
-        for name, value in self._book.overrides.fees.items():
-            amount, per = _price(value)
-            fees[name] = Rate(name, "tool", amount, per, "user")
-        return fees
-
-    def _fee_row(self, rows: Sequence[Mapping[str, object]], model_class: object) -> Mapping[str, object] | None:
-        """The latest row in force, one for the model's class before one for all."""
-        best: Mapping[str, object] | None = None
-        for row in rows:
-            if row.get("class") not in (None, model_class):
-                continue
-            if str(row.get("from", "")) > self._day or str(row.get("until", "9")) < self._day:
-                continue
-            if best is None or ("class" in row, str(row.get("from", ""))) >= (
-                "class" in best,
-                str(best.get("from", "")),
-            ):
-                best = row
-        return best
-
-
-def _token_rate(dimension: str, amount: Decimal, per: int, row: _Row, scale: int, note: str | None) -> Rate:
-    component: Component = COMPONENTS[dimension]
-    scaled = int((amount / per).scaleb(scale))
-    return Rate(dimension, component, amount, per, row.source, row.since, note, scaled=scaled)
-
-
-def _scale(price_lists: Sequence[Mapping[str, object]], multiplier: Decimal) -> int:
-    """Decimals that the smallest unit of money on a card needs."""
-    scale = 0
-    for prices in price_lists:
-        for dimension in _TOKEN_DIMENSIONS & prices.keys():
-            amount, per = _price(prices[dimension])
-            scale = max(scale, _decimals(amount * multiplier / per))
-    return scale
-
-
-def _decimals(value: Decimal) -> int:
-    return max(0, -cast(int, value.normalize().as_tuple().exponent))
-
-
-def _price(value: object) -> tuple[Decimal, int]:
-    """A price of the book: a string a million units, or an object with ``price`` and ``per``."""
-    if isinstance(value, Mapping):
-        entry = cast(Mapping[str, object], value)
-        return Decimal(str(entry["price"])), int(str(entry.get("per", _MILLION)))
-    return Decimal(str(value)), _MILLION
-
-
-def _rank(row: Mapping[str, object]) -> tuple[bool, str]:
-    return "endpoint" in row, str(row.get("from", ""))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _note(row: Mapping[str, object]) -> str | None:
-    parts = [str(row[name]) for name in ("confidence", "note") if name in row]
-    return ": ".join(parts) or None
 
 
 def _models(provider: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:

@@ -119,8 +119,8 @@ def read(path: Path) -> Overrides:
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise PriceFileError(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise PriceFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     return parse(_parse_json(path, content) if path.suffix == ".json" else _parse_toml(path, content), path, content)
 
 
@@ -157,9 +157,18 @@ def parse(document: object, path: Path | str = "prices", content: bytes = b"") -
 
 def _parse_json(path: Path, content: bytes) -> object:
     try:
-        return json.loads(content)
-    except ValueError as error:
+        return json.loads(content, object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError) as error:
         raise PriceFileError(f"{path}: not JSON: {error}") from error
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    table: dict[str, object] = {}
+    for name, value in pairs:
+        if name in table:
+            raise ValueError(f"the key {name!r} stands twice")
+        table[name] = value
+    return table
 
 
 def _parse_toml(path: Path, content: bytes) -> object:
@@ -168,7 +177,7 @@ def _parse_toml(path: Path, content: bytes) -> object:
         raise PriceFileError(f"{path}: TOML needs Python 3.11 or the package tomli; JSON always works")
     try:
         return toml.loads(content.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PriceFileError(f"{path}: not TOML: {error}") from error
 
 
@@ -222,7 +231,7 @@ class _Reader:
             | {"alias", "currency", "from", "until", "images", "long", "long_above", "tiers"},
         )
         alias = table.get("alias")
-        if alias is not None and not isinstance(alias, str):
+        if alias is not None and (not isinstance(alias, str) or not alias):
             self.fail(f"{key}.alias", "expected the name of a model")
         long_above = table.get("long_above")
         if long_above is not None and (type(long_above) is not int or long_above < 0):
@@ -244,12 +253,15 @@ class _Reader:
         self.only(table, key, TOKEN_PRICES | UNIT_PRICES | {"from", "until", "images", "long"})
         long = self.table(table.get("long", _EMPTY), f"{key}.long")
         self.only(long, f"{key}.long", TOKEN_PRICES)
-        return OverrideRow(
-            prices=self.prices(table, key),
-            long=self.prices(long, f"{key}.long"),
-            since=self.day(table.get("from"), f"{key}.from"),
-            until=self.day(table.get("until"), f"{key}.until"),
-        )
+        since, until = self.period(table, key)
+        return OverrideRow(self.prices(table, key), self.prices(long, f"{key}.long"), since, until)
+
+    def period(self, table: Mapping[str, object], key: str) -> tuple[str | None, str | None]:
+        since = self.day(table.get("from"), f"{key}.from")
+        until = self.day(table.get("until"), f"{key}.until")
+        if since is not None and until is not None and until < since:
+            self.fail(f"{key}.until", f"{until} is before {since}")
+        return since, until
 
     def prices(self, table: Mapping[str, object], key: str) -> dict[str, object]:
         prices: dict[str, object] = {}
@@ -265,7 +277,7 @@ class _Reader:
     def token_price(self, value: object, key: str) -> Mapping[str, object] | str:
         if not isinstance(value, Mapping):
             return self.amount(value, key)
-        price = self.unit_price(cast(object, value), key)
+        price = self.unit_price({"per": 1_000_000, **cast(Mapping[str, object], value)}, key)
         if not re.fullmatch(r"10*", str(price["per"])):
             self.fail(f"{key}.per", "expected a power of ten for a price of tokens")
         return price
@@ -318,9 +330,7 @@ class _Reader:
             self.fail(f"{key}.percent", f"{percent!r} is not a number")
         if not share.is_finite() or not 0 <= share <= 100:
             self.fail(f"{key}.percent", f"{percent!r} is not between 0 and 100")
-        return DiscountRule(
-            match, share, self.day(table.get("from"), f"{key}.from"), self.day(table.get("until"), f"{key}.until")
-        )
+        return DiscountRule(match, share, *self.period(table, key))
 
     def host(self, value: object, key: str) -> str:
         table = self.table(value, key)

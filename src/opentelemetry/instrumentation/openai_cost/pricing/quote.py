@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal, NamedTuple, cast
 
-from ..usage import InconsistentUsage, Usage, split
+from ..usage import InconsistentUsage, Usage, measure, split
 
 Status = Literal["priced", "partial", "unpriced"]
 Reason = Literal[
@@ -35,8 +35,10 @@ Component = Literal[
     "other",
 ]
 
-EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[])
+EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[])
 """Our own context: the application's decimal settings must not change a price."""
+_ROUNDED = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[])
+"""Where a division does not end: short enough for all sums of such amounts to be exact."""
 
 _ZERO = Decimal(0)
 
@@ -81,6 +83,7 @@ class Rate:
         note: why this rate stands in for another, or what is uncertain about it.
         lower_bound: whether the quantity billed may be larger than the one known.
         minimum: the least quantity that is billed.
+        currency: ISO 4217 code.
         scaled: ``price / per × 10^scale`` of its card: a whole number for every token rate, ``None`` for other units.
     """
 
@@ -93,11 +96,12 @@ class Rate:
     note: str | None = None
     lower_bound: bool = False
     minimum: int = 0
+    currency: str = "USD"
     scaled: int | None = None
 
     def amount(self, quantity: int | Decimal) -> Decimal:
         """The exact amount for a quantity (60 significant digits where a division does not end)."""
-        return EXACT.divide(EXACT.multiply(self.price, quantity), Decimal(self.per))
+        return _ROUNDED.divide(EXACT.multiply(self.price, quantity), Decimal(self.per))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ class RateCard:
         version: version of the price book.
         rates: by dimension; ``long_rates`` replace them above ``long_above`` input tokens (empty: none are published).
         scale: all ``Rate.scaled`` are in units of ``10^-scale``.
+        has_currencies: whether the rates are not all of one currency (a user's file may mix them).
     """
 
     model: str
@@ -153,6 +158,7 @@ class RateCard:
     long_rates: Mapping[str, Rate] = field(default_factory=dict[str, Rate])
     discount: Discount | None = None
     scale: int = 0
+    has_currencies: bool = False
 
 
 class Breakdown(NamedTuple):
@@ -185,8 +191,8 @@ class Quote:
 
     @property
     def currency(self) -> str:
-        """ISO 4217 code."""
-        return self.card.currency
+        """ISO 4217 code; all lines of a quote have the same."""
+        return self.lines[0][0].currency if self.card.has_currencies and self.lines else self.card.currency
 
     @property
     def list_amount(self) -> Decimal:
@@ -213,8 +219,8 @@ class Quote:
         discount = self.card.discount
         if discount is not None:
             tokens = _sum(rate.amount(quantity) for rate, quantity in self.lines if rate.component in TOKEN_COMPONENTS)
-            amount = -EXACT.divide(EXACT.multiply(tokens, discount.percent), Decimal(100))
-            note = f"{discount.percent.normalize():f} % off token prices ({discount.match})"
+            amount = EXACT.minus(EXACT.divide(EXACT.multiply(tokens, discount.percent), Decimal(100)))
+            note = f"{EXACT.normalize(discount.percent):f} % off token prices ({discount.match})"
             items.append(LineItem("discount", 1, amount, 1, amount, "user", None, note))
         for quote in self.nested:
             items.extend(quote.items)
@@ -333,8 +339,13 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
             scale += card.discount.kept_scale
     amount = _scaled(total, scale)
     if usage.units or usage.fees:
-        amount = EXACT.add(amount, _price_units(usage, card, lines, missing))
+        try:
+            amount = EXACT.add(amount, _price_units(usage, card, lines, missing))
+        except InconsistentUsage:
+            return Unpriced("inconsistent_usage")
     quote = Quote(amount, card, tuple(lines))
+    if card.has_currencies and len({rate.currency for rate, _ in lines}) > 1:
+        return Unpriced("unknown_currency")
     if missing:
         return Unpriced("missing_rate", quote if lines else None, tuple(missing))
     return quote
@@ -342,8 +353,9 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
 
 def _price_units(usage: Usage, card: RateCard, lines: list[tuple[Rate, int | Decimal]], missing: list[str]) -> Decimal:
     """Prices what is not a token; appends to ``lines`` and ``missing``."""
-    amount = _ZERO
-    for dimension, quantity in usage.units:
+    total = _ZERO
+    for dimension, value in usage.units:
+        quantity = measure(value)
         rate = card.rates.get(dimension)
         if rate is None:
             missing.append(dimension)
@@ -351,18 +363,19 @@ def _price_units(usage: Usage, card: RateCard, lines: list[tuple[Rate, int | Dec
         if rate.lower_bound:
             missing.append("input")
         lines.append((rate, quantity))
-        amount = EXACT.add(amount, rate.amount(quantity))
+        total = EXACT.add(total, rate.amount(quantity))
     for fee in usage.fees:
+        value = measure(fee.quantity)
         rate = card.fees.get(fee.name)
         if rate is None:
             missing.append(fee.name)
             continue
         if fee.lower_bound:
             missing.append(fee.name)
-        quantity = max(fee.quantity, rate.minimum)
+        quantity = max(value, rate.minimum)
         lines.append((rate, quantity))
-        amount = EXACT.add(amount, rate.amount(quantity))
-    return amount
+        total = EXACT.add(total, rate.amount(quantity))
+    return total
 
 
 def with_nested(outer: Quote, nested: list[Quote]) -> Quote:

@@ -21,7 +21,8 @@ SCHEMA = 1
 GENAI = "genai-prices"
 LITELLM = "litellm"
 SOURCES = (GENAI, LITELLM, "overlay")
-MAX_BYTES = 300_000
+MAX_BYTES = 300_000  # of a book that is written
+MAX_FILE = 8 * 1024 * 1024  # of a file that is read
 MAX_STEP = 5  # a price may change by this factor between two rows of one model and tier, not by more
 
 TIERS = ("standard", "flex", "priority", "ultrafast", "batch")
@@ -65,7 +66,6 @@ _PROVIDER_KEYS = frozenset({"long_context_above", "regions", "windows", "fees", 
 _WINDOW_KEYS = frozenset({"multiplier", "models", "from", "source"})
 _FEE_ROW_KEYS = frozenset({"class", "price", "per", "from", "until", "minimum", "source", "confidence", "note"})
 _ROW_FACTS = frozenset({"tier", "endpoint", "from", "until", "long", "images", "source", "confidence", "note"})
-_MAX_FILE = 8 * 1024 * 1024
 _T = TypeVar("_T")
 
 
@@ -258,7 +258,7 @@ def load(path: Path) -> Mapping[str, object]:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_FILE + 1)
+            content = file.read(MAX_FILE + 1)
         return parse(content)
     except OSError as error:
         raise BookError(f"{path}: {error.strerror or error}") from error
@@ -272,8 +272,8 @@ def parse(content: bytes) -> Mapping[str, object]:
     Raises:
         BookError: naming the place that is wrong.
     """
-    if len(content) > _MAX_FILE:
-        raise BookError(f"is larger than {_MAX_FILE} bytes")
+    if len(content) > MAX_FILE:
+        raise BookError(f"is larger than {MAX_FILE} bytes")
     try:
         document = cast(object, json.loads(content))
     except (ValueError, RecursionError) as error:
