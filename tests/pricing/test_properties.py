@@ -25,7 +25,7 @@ from opentelemetry.instrumentation.openai_cost.usage import Fee, InconsistentUsa
 
 MORE_EXAMPLES = int(os.environ.get("OPENAI_COST_EXAMPLES", "0"))
 PROFILE = settings(
-    max_examples=MORE_EXAMPLES or 200,
+    max_examples=MORE_EXAMPLES or 150,
     derandomize=not MORE_EXAMPLES,
     deadline=None,
     database=None,

@@ -39,7 +39,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from ._client import ClientPatch
-    from .pricing import PriceBook
+    from .pricing import PriceBook, PriceSource
     from .recorder import Recorder
 
 __all__ = ["OpenAICostInstrumentor", "__version__"]
@@ -55,7 +55,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     _hooked = False
     _recorder: Recorder | None = None
     _patch: ClientPatch | None = None
-    _book: PriceBook | None = None
+    _source: PriceSource | None = None
     _config = Config()
     _providers: tuple[TracerProvider | None, MeterProvider | None] = (None, None)
     _lock = Lock()
@@ -67,7 +67,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     def _instrument(self, **kwargs: object) -> None:
         cls = type(self)
         cls._config = resolve(kwargs, os.environ)
-        cls._book = None
+        cls._source = None
         cls._providers = (
             cast("TracerProvider | None", kwargs.get("tracer_provider")),
             cast("MeterProvider | None", kwargs.get("meter_provider")),
@@ -115,10 +115,13 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     @classmethod
     def _load_book(cls) -> PriceBook:
         """The price book, read on the first call that needs a price."""
-        book = cls._book
-        if book is None:
-            from .pricing import open_book
+        source = cls._source
+        if source is None:
+            from .pricing import PriceSource
 
+            config = cls._config
             with cls._lock:
-                book = cls._book = cls._book or open_book(cls._config.prices)
-        return book
+                source = cls._source = cls._source or PriceSource(
+                    config.prices, config.book, reload=config.prices_reload
+                )
+        return source.book()

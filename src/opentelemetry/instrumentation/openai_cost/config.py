@@ -28,6 +28,8 @@ class Config:
 
     Attributes:
         prices: path of the user's price file.
+        prices_reload: whether that file is read again when it changes.
+        book: path of a newer price list, as ``opentelemetry-openai-cost update`` writes it.
         spans: ``own`` makes spans; ``current`` puts the cost on the span that is current at the call; ``none`` leaves only metrics.
         breakdown: whether spans carry the cost by part.
         provider_cost_currency: ISO 4217 code of amounts that a gateway reports in a field whose currency is not documented.
@@ -39,6 +41,8 @@ class Config:
     """
 
     prices: Path | None = None
+    prices_reload: bool = False
+    book: Path | None = None
     spans: Spans = "own"
     breakdown: bool = True
     provider_cost_currency: str | None = None
@@ -54,6 +58,8 @@ class Options:
     """The same options as declarative configuration names them; ``None`` leaves one to environment and default."""
 
     prices: str | None = None
+    prices_reload: bool | None = None
+    book: str | None = None
     spans: str | None = None
     breakdown: bool | None = None
     provider_cost_currency: str | None = None
@@ -138,6 +144,8 @@ def _currency(value: object) -> str:
 
 _READERS: Mapping[str, Callable[[object], object]] = {
     "prices": _path,
+    "prices_reload": _flag,
+    "book": _path,
     "spans": _one_of("own", "current", "none"),
     "breakdown": _flag,
     "provider_cost_currency": _currency,

@@ -20,3 +20,7 @@ OTEL_INSTRUMENTATION_OPENAI_COST_PROVIDER_COST_CURRENCY = "OTEL_INSTRUMENTATION_
 """ISO 4217 code of amounts that a gateway reports in a field whose currency is not documented."""
 OTEL_INSTRUMENTATION_OPENAI_COST_COUNT_FOREIGN = "OTEL_INSTRUMENTATION_OPENAI_COST_COUNT_FOREIGN"
 """``true`` or ``false`` (default): count background responses and jobs that another process started."""
+OTEL_INSTRUMENTATION_OPENAI_COST_PRICES_RELOAD = "OTEL_INSTRUMENTATION_OPENAI_COST_PRICES_RELOAD"
+"""``true`` or ``false`` (default): read your price file again when it changes."""
+OTEL_INSTRUMENTATION_OPENAI_COST_BOOK = "OTEL_INSTRUMENTATION_OPENAI_COST_BOOK"
+"""Path of a newer price list, as ``opentelemetry-openai-cost update`` writes it."""

@@ -60,8 +60,13 @@ def moment(text: str) -> float:
     try:
         at = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-11-22 or a time such as 2026-11-22T12:00:00Z") from None
-    return ((at if at.tzinfo else at.replace(tzinfo=timezone.utc)) - _EPOCH).total_seconds()
+        raise ArgumentTypeError(
+            f"{text!r} is not a date such as 2026-11-22 or a time such as 2026-11-22T12:00:00Z"
+        ) from None
+    seconds = ((at if at.tzinfo else at.replace(tzinfo=timezone.utc)) - _EPOCH).total_seconds()
+    if seconds < 0:
+        raise ArgumentTypeError(f"{text!r} is before 1970")
+    return seconds
 
 
 def day_of(at: float) -> str:
@@ -80,12 +85,16 @@ def host(text: str) -> str:
 def add_terms(parser: ArgumentParser) -> None:
     """Options for what decides, besides model and usage, at which rates a call is billed."""
     group = parser.add_argument_group("terms")
-    group.add_argument("--tier", choices=TIERS, metavar="TIER", help="service tier: flex, priority (or fast), ultrafast, ...")
+    group.add_argument(
+        "--tier", choices=TIERS, metavar="TIER", help="service tier: flex, priority (or fast), ultrafast, ..."
+    )
     group.add_argument("--batch", action="store_true", help="the call ran in a batch")
     group.add_argument("--window", metavar="WINDOW", help="background completion window, such as 2h")
     where = group.add_mutually_exclusive_group()
     where.add_argument("--region", metavar="REGION", help="region of the OpenAI host, such as eu for eu.api.openai.com")
-    where.add_argument("--host", type=host, metavar="HOST", help="host name or base URL that was called (default: api.openai.com)")
+    where.add_argument(
+        "--host", type=host, metavar="HOST", help="host name or base URL that was called (default: api.openai.com)"
+    )
     group.add_argument("--provider", choices=PROVIDERS, help="whose price list holds (default: that of the host)")
     group.add_argument(
         "--endpoint",
@@ -102,7 +111,9 @@ def add_date(parser: ArgumentParser, what: str = "day or time of the call") -> N
 
 def add_lists(parser: ArgumentParser) -> None:
     """Options for the price lists in use."""
-    parser.add_argument("--prices", type=Path, metavar="FILE", help="your price file (TOML or JSON), merged over the price book")
+    parser.add_argument(
+        "--prices", type=Path, metavar="FILE", help="your price file (TOML or JSON), merged over the price book"
+    )
     add_book(parser)
 
 
@@ -162,7 +173,12 @@ def given_book(options: Namespace) -> PriceBook:
 
 
 def given_terms(
-    options: Namespace, model: str | None, at: float, tier: str | None = None, batch: bool = False, endpoint: str | None = None
+    options: Namespace,
+    model: str | None,
+    at: float,
+    tier: str | None = None,
+    batch: bool = False,
+    endpoint: str | None = None,
 ) -> Terms:
     """The terms of a call: what the options say, else what the arguments (read from a response) say."""
     region = cast("str | None", options.region)

@@ -18,13 +18,12 @@ _MOST_DECIMALS = 12
 Alignment = Literal["left", "right", "point"]
 
 
-def table(columns: Mapping[str, Alignment], rows: Iterable[Sequence[str]], gap: int = 2) -> list[str]:
+def table(columns: Mapping[str, Alignment], rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows under a header, in columns as wide as their widest cell.
 
     Args:
         columns: header and alignment of each; ``point`` aligns numbers at their decimal points.
         rows: cells, one for each column. A column in which every cell is empty is left out.
-        gap: blanks between columns.
     """
     cells = [list(column) for column in zip(*rows, strict=True)]
     if not cells:
@@ -37,7 +36,9 @@ def table(columns: Mapping[str, Alignment], rows: Iterable[Sequence[str]], gap: 
             laid_out.append(
                 [text.ljust(width) if alignment == "left" else text.rjust(width) for text in (header, *padded)]
             )
-    return [(" " * gap).join(line).rstrip() for line in zip(*laid_out, strict=True)]
+    width = sum(len(column[0]) for column in laid_out) + 2 * (len(laid_out) - 1)
+    gap = "  " if width <= WIDTH else " "
+    return [gap.join(line).rstrip() for line in zip(*laid_out, strict=True)]
 
 
 def _at_the_point(column: Sequence[str]) -> list[str]:
@@ -83,7 +84,7 @@ def number(quantity: int | Decimal) -> str:
 
 def per(price: str, units: int, of: str) -> str:
     """A price of something else than tokens, such as ``0.006 per 60 audio_seconds``."""
-    return f"{price} per {of}" if units == 1 else f"{price} per {units:,} {of}"
+    return f"{price} per {of.removesuffix('s')}" if units == 1 else f"{price} per {units:,} {of}"
 
 
 def as_json(value: object) -> str:
