@@ -19,12 +19,13 @@ from .endpoints import Endpoint, Request, Response
 from .endpoints._facts import EventReader
 from .endpoints._fields import Fields
 
-_MAX_DOCUMENT = 8 * 1024 * 1024
+MAX_DOCUMENT = 8 * 1024 * 1024
 """A JSON document, or one event, is kept up to this size; of a larger one only the tail is searched for its usage."""
 _TAIL = 64 * 1024
-_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
+BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _OBJECT = re.compile(rb"\s*:\s*\{")
 _USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
+_SVG_USAGE = re.compile(rb'"svg_usage"\s*:\s*(\{[^{}]*\})')
 _MODEL = re.compile(rb'"(model|id|service_tier)"\s*:\s*"([^"\\]{1,200})"')
 
 
@@ -70,10 +71,10 @@ class EventScanner:
         start = max(0, len(pending) - 3)
         pending += chunk
         end = -1
-        for boundary in _BOUNDARY.finditer(pending, start):
+        for boundary in BOUNDARY.finditer(pending, start):
             end = boundary.end()
         if end < 0:
-            if len(pending) > _MAX_DOCUMENT:
+            if len(pending) > MAX_DOCUMENT:
                 del pending[:-_TAIL]
             return False
         block = bytes(pending[:end])
@@ -89,7 +90,7 @@ class EventScanner:
     def _scan(self, block: bytes) -> bool:
         if self._reader.identified and not self._matters(block):
             return False
-        for event in _BOUNDARY.split(block):
+        for event in BOUNDARY.split(block):
             if event and (not self._reader.identified or self._matters(event)) and self._read(event):
                 return True
         return False
@@ -106,7 +107,7 @@ class EventScanner:
         return b"[DONE]" in block
 
     def _read(self, event: bytes) -> bool:
-        data = b"\n".join(line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:"))
+        data = event_data(event)
         if data.startswith(b"[DONE]"):
             return True
         document = parse(data)
@@ -128,7 +129,7 @@ class DocumentCollector:
     def feed(self, chunk: bytes) -> None:
         """Takes the next bytes."""
         self._content += chunk
-        if len(self._content) > _MAX_DOCUMENT:
+        if len(self._content) > MAX_DOCUMENT:
             self._head = self._head or bytes(self._content[:_TAIL])
             del self._content[:-_TAIL]
 
@@ -163,10 +164,19 @@ def outline(head: bytes, tail: bytes) -> Fields | None:
     if usage is None:
         return None
     found: dict[str, object] = {"usage": usage}
+    if drawn := _SVG_USAGE.search(tail):
+        # It names a model of its own, which is not the one that answered.
+        found["svg_usage"] = parse(drawn[1])
+        tail = tail[: drawn.start()] + tail[drawn.end() :]
     for part in (head, tail):
         for name, value in cast("list[tuple[bytes, bytes]]", _MODEL.findall(part)):
             found.setdefault(name.decode(), value.decode("utf-8", "replace"))
     return found
+
+
+def event_data(event: bytes) -> bytes:
+    """The data of a server-sent event."""
+    return b"\n".join(line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:"))
 
 
 def tail_usage(tail: bytes) -> Fields | None:

@@ -23,6 +23,8 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from . import endpoints
 from ._body import HttpResponse
+from ._stream_usage import StreamUsage
+from ._websocket import SocketPatch
 from .endpoints._fields import NOTHING, Fields
 from .operation import Operation
 from .provider import Server, server
@@ -61,6 +63,8 @@ class ClientPatch:
         self._recorder = recorder
         self._in_flight: ContextVar[Operation | None] = ContextVar("openai_cost_operation", default=None)
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
+        self._stream_usage = StreamUsage()
+        self._sockets = SocketPatch(recorder)
         self._restores: list[Callable[[], None]] = []
         self._lock = Lock()
 
@@ -79,6 +83,7 @@ class ClientPatch:
                     self._wrap(client, "request", request)
                     self._wrap(client, "_process_response", process)
                     self._reach_subclasses(client, request)
+        self._sockets.install()
 
     def remove(self) -> None:
         """Puts the very functions back that were there, unless somebody else has wrapped ours since."""
@@ -86,6 +91,8 @@ class ClientPatch:
             for restore in reversed(self._restores):
                 restore()
             self._restores.clear()
+        self._stream_usage.forget()
+        self._sockets.remove()
 
     def _wrap(self, client: type, name: str, wrapper: Callable[..., object]) -> None:
         if isinstance(client.__dict__.get(name), _OurWrapper):
@@ -133,9 +140,10 @@ class ClientPatch:
         operation = self._begin(instance, args, kwargs)
         if operation is None and self._in_flight.get() is None:
             return wrapped(*args, **kwargs)
+        changed = None if operation is None else self._stream_usage.ask(operation, instance, args, kwargs)
         entered = self._enter(operation)
         try:
-            result = wrapped(*args, **kwargs)
+            result = wrapped(*args, **kwargs) if changed is None else changed.send(wrapped)
         except BaseException as error:
             if operation is not None:
                 operation.raised(error)
@@ -152,9 +160,10 @@ class ClientPatch:
         operation = self._begin(instance, args, kwargs)
         if operation is None and self._in_flight.get() is None:
             return await wrapped(*args, **kwargs)
+        changed = None if operation is None else self._stream_usage.ask(operation, instance, args, kwargs)
         entered = self._enter(operation)
         try:
-            result = await wrapped(*args, **kwargs)
+            result = await (wrapped(*args, **kwargs) if changed is None else changed.send_async(wrapped))
         except BaseException as error:
             if operation is not None:
                 operation.raised(error)
@@ -288,8 +297,8 @@ def _subclasses(client: type) -> Iterator[type]:
 
 
 def _holder(attribute: object, original: object) -> _Wrapper | None:
-    """The wrapper in a chain of wrapt's that holds the original function."""
-    while isinstance(attribute, wrapt.ObjectProxy):
+    """The wrapper in a chain of wrapt's that holds the original function, if none of ours is in the chain already."""
+    while isinstance(attribute, wrapt.FunctionWrapper) and not isinstance(attribute, _OurWrapper):
         wrapper = cast(_Wrapper, attribute)
         if wrapper.__wrapped__ is original:
             return wrapper

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
-from . import _body
+from . import _body, _stream_usage
 from .endpoints import Endpoint, EventReader, Request, Response
 from .endpoints._fields import fields
 from .provider import Server
@@ -20,6 +20,8 @@ from .provider import Server
 if TYPE_CHECKING:
     from ._nesting import Enclosing
     from .recorder import Recorder
+
+_EVENTS = "text/event-stream"
 
 
 class Operation:
@@ -38,6 +40,7 @@ class Operation:
     __slots__ = (
         "_chunk_times",
         "_collector",
+        "_content",
         "_ending",
         "_first_chunk",
         "_http",
@@ -52,6 +55,7 @@ class Operation:
         "enclosing",
         "endpoint",
         "headers",
+        "hides_usage",
         "observed",
         "request",
         "server",
@@ -71,6 +75,7 @@ class Operation:
         self.endpoint, self.server, self.request = endpoint, server, request
         self.span, self.context, self.enclosing = span, context, enclosing
         self.observed = False
+        self.hides_usage = False
         self.headers: Mapping[str, str] | None = None
         self.began = time()
         self._recorder = recorder
@@ -83,12 +88,18 @@ class Operation:
         self._scanner: _body.EventScanner | None = None
         self._collector: _body.DocumentCollector | None = None
         self._http: _body.HttpResponse | None = None
+        self._content: bytes | None = None
         self._stream = False
 
     @property
     def price_endpoint(self) -> str:
         """The price book's name of the endpoint."""
         return self.endpoint.name
+
+    @property
+    def may_ask_for_usage(self) -> bool:
+        """Whether usage may be asked for on the caller's behalf, should the caller not have asked."""
+        return self.request.stream and self.endpoint.usage_if_asked and self._recorder.asks_for_usage
 
     @property
     def duration(self) -> float:
@@ -116,9 +127,14 @@ class Operation:
         self.headers, self._stream = response.headers, stream
         if _body.is_read(response):
             self._http = response
+            if self.endpoint.without_body is not None:
+                # Speech as events is no stream to the client, which reads their bytes like any others.
+                self._stream = _content_type(response).startswith(_EVENTS)
+            if self.hides_usage:
+                self._content = _stream_usage.hide_read(response, self)
             return
-        content_type = response.headers.get("content-type") or ""
-        if self.endpoint.events is not None and (stream or content_type.startswith("text/event-stream")):
+        content_type = _content_type(response)
+        if self.endpoint.events is not None and (stream or content_type.startswith(_EVENTS)):
             self._stream = True
             self._reader = self.endpoint.events(self.request)
             self._scanner = _body.EventScanner(self.endpoint, self._reader)
@@ -126,6 +142,8 @@ class Operation:
             self._collector = _body.DocumentCollector()
         _body.install(response, self, is_async)
         self.observed = True
+        if self.hides_usage:
+            _stream_usage.hide(response, is_async, self)
 
     def returned(self, result: object) -> None:
         """The call returned to the caller; unless a body is still on the wire, this is the end."""
@@ -199,10 +217,13 @@ class Operation:
         if http is None:
             return None
         if not self._stream:
+            if self.endpoint.without_body is not None:
+                return self._without_body()
             made = fields(result) if result is not None and result is not http else None
             if made and ("usage" in made or "choices" in made or "data" in made):
                 return self.endpoint.read_response(made, self.request)
-        found = _body.read_whole(self.endpoint, self.request, http.content, self._stream)
+        content = http.content if self._content is None else self._content
+        found = _body.read_whole(self.endpoint, self.request, content, self._stream)
         return found or self._without_body()
 
     def _without_body(self) -> Response | None:
@@ -225,3 +246,7 @@ class Operation:
     def _end(self, response: Response | None, error: BaseException | None) -> None:
         if self._ending.acquire(blocking=False):
             self._recorder.end(self, response, error)
+
+
+def _content_type(response: _body.HttpResponse) -> str:
+    return response.headers.get("content-type") or ""

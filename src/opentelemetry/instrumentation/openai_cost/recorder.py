@@ -33,6 +33,9 @@ _logger = logging.getLogger(__package__)
 
 Attributes = dict[str, AttributeValue]
 
+_FUTURE = 10**11
+"""No response was created after the year 5000; whoever says so counts in milliseconds."""
+
 _TOKEN_ATTRIBUTES = (
     gen_ai.GEN_AI_USAGE_INPUT_TOKENS,
     gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS,
@@ -257,7 +260,7 @@ class Recorder:
             region=server.region,
             endpoint=operation.price_endpoint,
             batch=operation.price_endpoint == "batch",
-            at=response.created or operation.began,
+            at=response.created if response.created and 0 < response.created < _FUTURE else operation.began,
         )
         return self._book().quote(usage, terms)
 

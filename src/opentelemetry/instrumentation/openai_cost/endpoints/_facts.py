@@ -33,6 +33,7 @@ class Request(NamedTuple):
         container_memory: memory of the code interpreter's container, such as ``4g``.
         image_model: model of the hosted image generation tool.
         chat_search: whether web search was asked for in a chat completion.
+        units: what the request alone says will be billed, such as ``("characters", 120)``.
     """
 
     model: str | None = None
@@ -44,6 +45,7 @@ class Request(NamedTuple):
     container_memory: str | None = None
     image_model: str | None = None
     chat_search: bool = False
+    units: tuple[tuple[str, int], ...] = ()
 
 
 class Response(NamedTuple):
@@ -109,6 +111,7 @@ class Endpoint:
         name: short name, also the price book's word for rows of one endpoint only.
         operation: value of ``gen_ai.operation.name``.
         kind: which GenAI invocation of another instrumentation would describe it; ``other``: none.
+        priced_by: what its price follows from, in a few words (README, "What you get").
         attributes: span attributes that hold for every call.
         billing: when it is billed.
         is_silent: whether it has no telemetry of its own (the conventions know no span for starting a job).
@@ -130,6 +133,7 @@ class Endpoint:
     without_body: Callable[[Request], Response] | None = None
     markers: tuple[bytes, ...] = ()
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    priced_by: str = ""
     billing: Billing = "now"
     counted_as: str = ""
     is_silent: bool = False

@@ -106,4 +106,5 @@ CHAT = Endpoint(
     markers=MARKERS,
     usage_if_asked=True,
     attributes={semconv.OPENAI_API_TYPE: "chat_completions"},
+    priced_by="tokens, and the fee of a web search",
 )

@@ -28,4 +28,5 @@ COMPLETIONS = Endpoint(
     events=ChunkReader,
     markers=MARKERS,
     usage_if_asked=True,
+    priced_by="tokens",
 )
