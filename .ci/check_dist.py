@@ -44,9 +44,7 @@ def problems_of_wheel(path: Path) -> list[str]:
     problems += [f"missing: {name}" for name in source_files() - packaged]
     problems += [f"outside the package: {name}" for name in packaged if not name.startswith(PACKAGE)]
     problems += [
-        f"neither code nor known data: {name}"
-        for name in packaged
-        if PurePosixPath(name).suffix not in DATA | {".py"}
+        f"neither code nor known data: {name}" for name in packaged if PurePosixPath(name).suffix not in DATA | {".py"}
     ]
     required = {PACKAGE + "py.typed", PACKAGE + "pricing/prices.json"}
     problems += [f"missing: {name}" for name in required - packaged]

@@ -247,7 +247,11 @@ class Empty(BaseInstrumentor):
     def _instrument(self, **kwargs): pass
     def _uninstrument(self, **kwargs): pass
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
-a = time.perf_counter(); Empty().instrument(); b = time.perf_counter(); OpenAICostInstrumentor().instrument(); c = time.perf_counter()
+a = time.perf_counter()
+Empty().instrument()
+b = time.perf_counter()
+OpenAICostInstrumentor().instrument()
+c = time.perf_counter()
 import sys
 assert "openai" not in sys.modules
 print((c - b) - (b - a))

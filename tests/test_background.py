@@ -3,6 +3,7 @@
 """What is started by one call and billed when finished is counted once, however often it is read."""
 
 import pytest
+
 from support.payloads import events, payload
 from support.server import json_answer, sse_answer
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from opentelemetry.instrumentation.openai_cost.cli.arguments import moment
-from opentelemetry.instrumentation.openai_cost.cli.explain import explain
+from opentelemetry.instrumentation.openai_cost.cli.explanation import explain
 from opentelemetry.instrumentation.openai_cost.pricing import Overrides, PriceBook, RateCard, Terms, bundled_data
 from opentelemetry.instrumentation.openai_cost.pricing.schema import TIERS
 

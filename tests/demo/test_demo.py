@@ -33,6 +33,8 @@ RATES = {
     "gpt-3.5-turbo-instruct": ("1.5", "0", "2"),
     "gpt-4o-2024-08-06": ("2.5", "1.25", "10"),
     "gpt-4o-mini-2024-07-18": ("0.15", "0.075", "0.6"),
+    "gpt-4o-mini-tts": ("0.6", "0", "12"),
+    "gpt-4o-transcribe": ("2.5", "0", "10"),
     "gpt-5.4": ("5", "0.5", "22.5"),  # the long-context rates: its only call has more than 272,000 tokens
     "gpt-5.4-mini-2026-03-17": ("0.75", "0.075", "4.5"),
     "gpt-5.5-2026-04-23": ("5", "0.5", "30"),
@@ -45,6 +47,11 @@ RATES = {
     "text-embedding-3-small": ("0.02", "0", "0"),
 }
 AUDIO_MINI = {"input": "0.6", "output": "2.4", "audio input": "10", "audio output": "20"}
+IMAGES = {  # text input, image input, output
+    "gpt-image-1.5": ("5", "8", "32"),
+    "gpt-image-2.5-flare": ("5", "8", "30"),
+}
+CHARACTER, SECOND = Decimal(15) / 1_000_000, Decimal("0.006") / 60  # of tts-1, of whisper-1
 FEES = {"web_search": Decimal("0.01"), "file_search": Decimal("0.0025")}
 
 
@@ -63,10 +70,20 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> subproces
 def expected(entry: dict) -> Decimal:
     """What a call costs, from what the server reported and the prices above."""
     usage = entry["usage"]
+    if "characters" in entry["units"]:
+        return CHARACTER * entry["units"]["characters"]
+    if usage.get("type") == "duration":
+        return SECOND * usage["seconds"]
     tokens_in = usage.get("prompt_tokens", usage.get("input_tokens", 0))
     tokens_out = usage.get("completion_tokens", usage.get("output_tokens", 0))
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
     million = Decimal(1_000_000)
+    if entry["model"] in IMAGES:
+        counts = (details["text_tokens"], details["image_tokens"], tokens_out)
+        rates = IMAGES[entry["model"]]
+        return sum(Decimal(rate) * count for rate, count in zip(rates, counts, strict=True)) / million
+    if entry["endpoint"] == "/decisions":
+        tokens_out = 0  # free of charge
     if entry["model"] == "gpt-audio-mini":
         sound_in, sound_out = details["audio_tokens"], usage["completion_tokens_details"]["audio_tokens"]
         counts = (tokens_in - sound_in, tokens_out - sound_out, sound_in, sound_out)
@@ -105,14 +122,15 @@ class TestWithTheEmbeddedServer:
         done, ledger = demonstration
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for entry in ledger:
-            if entry["usage"] and entry["model"] != "acme-velo-1" and "code_interpreter" not in entry["tools"]:
+            is_known = entry["model"] != "acme-velo-1" and "code_interpreter" not in entry["tools"]
+            if is_known and (entry["usage"] or "characters" in entry["units"]):
                 sums[label(entry)] += expected(entry)
         table = done.stdout.split("\nUSD ")[1].split("\n\n")[0].splitlines()
         shown = {row[:24].strip(): Decimal(row.split()[-1]) for row in table if re.match(r"[a-z].*\d$", row)}
         total = shown.pop("total")
         assert shown == {name: amount.quantize(Decimal("0.000001")) for name, amount in sums.items()}
         assert total == sum(sums.values()).quantize(Decimal("0.000001"))
-        assert f"\n{total} USD for 20 of 25 calls. An estimate, not an invoice.\n" in done.stdout
+        assert f"\n{total} USD for 28 of 34 calls. An estimate, not an invoice.\n" in done.stdout
 
     def test_every_reported_token_is_in_the_total(self, demonstration):
         done, ledger = demonstration
@@ -120,7 +138,7 @@ class TestWithTheEmbeddedServer:
         calls, tokens_in, cached, written, tokens_out, reasoning = [
             int(cell.replace(",", "")) for cell in table[-1].split()[1:]
         ]
-        usages = [entry["usage"] for entry in ledger if entry["usage"]]
+        usages = [entry["usage"] for entry in ledger if entry["usage"] and "total_tokens" in entry["usage"]]
         inputs = [usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {} for usage in usages]
         outputs = [
             usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {} for usage in usages
@@ -133,12 +151,17 @@ class TestWithTheEmbeddedServer:
 
     def test_what_has_no_price_is_listed_with_its_reason(self, demonstration):
         done, _ = demonstration
-        listed = done.stdout.split("NOT PRICED, and in no sum above: 3 calls\n")[1].split("\n\n")[0]
-        assert re.findall(r"^  (\w+): .*\n    1 call  (\S+)", listed, re.MULTILINE) == [
-            ("missing_rate", "gpt-5.5-2026-04-23"),
-            ("no_usage", "gpt-4.1-mini-2025-04-14"),
-            ("unknown_model", "acme-velo-1"),
+        listed = done.stdout.split("NOT PRICED, and in no sum above: 4 calls\n")[1].split("\n\n")[0]
+        assert re.findall(r"^(?:  (\w+): |    1 call  (\S+))", listed, re.MULTILINE) == [
+            ("missing_rate", ""),
+            ("", "containers"),
+            ("", "gpt-5.5-2026-04-23"),
+            ("no_usage", ""),
+            ("", "gpt-4.1-mini-2025-04-14"),
+            ("unknown_model", ""),
+            ("", "acme-velo-1"),
         ]
+        assert "1 call  containers  at least 0.030000 USD" in listed
 
     def test_errors_are_listed(self, demonstration):
         done, _ = demonstration
@@ -176,7 +199,7 @@ class TestWithAKey:
         ledger = tmp_path / "ledger.jsonl"
         done = run("--embedded", "--ledger", str(ledger), environment={"OPENAI_API_KEY": "mine"})
         assert done.returncode == 0
-        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 23
+        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 32
 
 
 class TestWhenSomethingIsOff:

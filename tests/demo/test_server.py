@@ -5,7 +5,9 @@
 
 import asyncio
 import base64
+import io
 import struct
+import wave
 from collections.abc import Iterator
 
 import openai
@@ -21,6 +23,8 @@ HELLO = [{"role": "user", "content": "x" * 40}]
 LONG = "A sentence that is repeated until the prompt is long enough to be cached. " * 100
 
 responses_api = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="this client has no Responses API")
+image_streams = pytest.mark.skipif(OPENAI_VERSION < (1, 97), reason="this client cannot stream images")
+transcription_streams = pytest.mark.skipif(OPENAI_VERSION < (1, 68), reason="this client cannot stream transcriptions")
 
 
 @pytest.fixture(scope="module")
@@ -298,6 +302,128 @@ def test_embeddings_of_token_ids_count_the_ids(client):
     assert (two.usage.prompt_tokens, len(two.data)) == (4, 2)
 
 
+def recording(seconds: float) -> tuple[str, bytes]:
+    """A WAV file of silence."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(8000)
+        audio.writeframes(bytes(int(seconds * 16_000)))
+    return "message.wav", file.getvalue()
+
+
+def test_an_image_has_the_tokens_of_its_quality_and_its_prompt(client, reported):
+    images = client.images.generate(model="gpt-image-2.5-flare", prompt="x" * 40, n=2, extra_body={"quality": "high"})
+    assert len(images.data) == 2
+    assert images.model_dump()["usage"] == {
+        "input_tokens": 10,
+        "input_tokens_details": {"text_tokens": 10, "image_tokens": 0},
+        "output_tokens": 8320,
+        "output_tokens_details": {"text_tokens": 0, "image_tokens": 8320},
+        "total_tokens": 8330,
+    }
+    assert reported()[0].usage["total_tokens"] == 8330
+
+
+@image_streams
+def test_a_streamed_image_comes_after_its_partial_ones(client):
+    stream = client.images.generate(model="gpt-image-2", prompt="x", stream=True, partial_images=2)
+    events = list(stream)
+    assert [item.type for item in events] == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
+    assert events[-1].usage.output_tokens == 1056 + 2 * 100
+
+
+def test_an_edited_image_has_its_picture_in_the_input(client):
+    picture = ("a.png", b"\r\n--x\r\n\x00")
+    images = client.images.edit(model="gpt-image-2", image=picture, prompt="x" * 40).model_dump()
+    assert images["usage"]["input_tokens_details"] == {"text_tokens": 10, "image_tokens": 323}
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (1, 76), reason="this client edits one picture at a time")
+def test_an_image_made_of_several_has_them_all_in_the_input(client):
+    pictures = [("a.png", b"\x00"), ("b.png", b"\xff\r\n")]
+    images = client.images.edit(model="gpt-image-2", image=pictures, prompt="x").model_dump()
+    assert images["usage"]["input_tokens_details"]["image_tokens"] == 646
+
+
+def test_speech_is_billed_by_the_character_or_by_events_that_report_tokens(client, reported):
+    audio = client.audio.speech.create(model="tts-1", voice="alloy", input="x" * 40)
+    assert audio.response.headers["content-type"] == "audio/mpeg"
+    options = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "x" * 40}
+    events = client.audio.speech.create(**options, extra_body={"stream_format": "sse"})
+    assert b'"usage":{"input_tokens":10,"output_tokens":50,"total_tokens":60}' in events.content.splitlines()[-2]
+    assert [(entry.units, entry.usage and entry.usage["total_tokens"]) for entry in reported()] == [
+        ({"characters": 40}, None),
+        ({}, 60),
+    ]
+
+
+def test_a_transcription_is_billed_by_the_length_of_the_recording(client, reported):
+    client.audio.transcriptions.create(model="gpt-4o-transcribe", file=recording(2.5))
+    verbose = client.audio.transcriptions.create(model="whisper-1", file=recording(2.5), response_format="verbose_json")
+    assert float(verbose.duration) == 2.5
+    by_token, by_second = reported()
+    assert by_token.usage["input_token_details"] == {"text_tokens": 0, "audio_tokens": 25}
+    assert by_second.usage == {"type": "duration", "seconds": 3}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "opening"),
+    [("srt", "1\n00:00:00,000 --> 00:00:02,500\n"), ("vtt", "WEBVTT\n\n00:00.000 --> 00:02.500\n")],
+)
+def test_subtitles_say_nothing_of_their_price(client, reported, wanted, opening):
+    raw = client.audio.transcriptions.with_raw_response.create(
+        model="whisper-1", file=recording(2.5), response_format=wanted
+    )
+    assert raw.http_response.text.startswith(opening)
+    assert reported()[0].usage is None
+
+
+@transcription_streams
+def test_a_streamed_transcription_ends_with_its_usage(client):
+    stream = client.audio.transcriptions.create(model="gpt-4o-transcribe", file=recording(1), stream=True)
+    *deltas, done = list(stream)
+    assert "".join(item.delta for item in deltas) == done.text
+    assert done.model_dump()["usage"]["input_tokens"] == 10
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_only_a_verbose_translation_tells_the_length_of_the_recording(client):
+    options = {"model": "whisper-1", "file": recording(2.5)}
+    plain = client.audio.translations.create(**options)
+    verbose = client.audio.translations.with_raw_response.create(**options, response_format="verbose_json")
+    assert "duration" not in plain.model_dump()
+    assert verbose.http_response.json()["duration"] == 2.5
+
+
+def test_what_is_no_recording_is_refused(client, reported):
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.audio.transcriptions.create(model="whisper-1", file=("message.wav", b"not audio"))
+    assert raised.value.param == "file"
+    assert reported() == ()
+
+
+def test_every_question_of_a_decision_is_answered(client, reported):
+    questions = [
+        {"type": "predicate", "name": "a", "instructions": "?"},
+        {"type": "choice", "name": "b", "instructions": "?", "choices": [{"value": "yes"}, {"value": "no"}]},
+        {"type": "score", "name": "c", "instructions": "?", "levels": [{"label": "low"}, {"label": "high"}]},
+    ]
+    body = {"model": "gpt-6-luna", "input": "x", "questions": questions}
+    answered = client.post("/decisions", body=body, cast_to=object)
+    assert [answer["type"] for answer in answered["answers"]] == ["predicate", "choice", "score"]
+    assert answered["usage"]["output_tokens"] == 3
+    assert reported()[0].endpoint == "/decisions"
+
+
+def test_a_container_has_the_memory_asked_for(client, reported):
+    body = {"name": "c", "memory_limit": "4g"}
+    assert client.post("/containers", body=body, cast_to=object)["memory_limit"] == "4g"
+    assert client.post("/containers", body={"name": "c"}, cast_to=object)["memory_limit"] == "1g"
+    assert [entry.units for entry in reported()] == [{"container_4g": 1}, {"container_1g": 1}]
+
+
 def test_the_asynchronous_client_is_answered_as_well(running):
     async def ask() -> list[int]:
         async with openai.AsyncOpenAI(base_url=running.base_url, api_key="demo") as client:
@@ -339,5 +465,5 @@ def test_a_ledger_entry_is_one_line_of_json():
     entry = LedgerEntry("/embeddings", "text-embedding-3-small", None, {"prompt_tokens": 1}, {})
     assert entry.to_json() == (
         '{"endpoint": "/embeddings", "model": "text-embedding-3-small", "service_tier": null,'
-        ' "tools": {}, "usage": {"prompt_tokens": 1}}'
+        ' "tools": {}, "units": {}, "usage": {"prompt_tokens": 1}}'
     )

@@ -126,6 +126,11 @@ def test_a_call_is_named_by_the_model_that_answered_and_by_a_special_tier():
     assert read({**UNPRICED, "gen_ai.request.model": ""})[0].label == "unknown model"
 
 
+def test_a_call_without_a_model_is_named_as_the_price_list_names_it():
+    made = {"gen_ai.operation.name": "create_container", "openai_cost.pricing.model": "containers"}
+    assert read({**made, "openai_cost.status": "partial"})[0].label == "containers"
+
+
 @pytest.mark.parametrize(
     "attributes",
     [

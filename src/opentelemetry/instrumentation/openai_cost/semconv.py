@@ -155,3 +155,23 @@ DURATION_BUCKETS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56,
 """merged; seconds."""
 TOKEN_BUCKETS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 """released; tokens."""
+
+# --- images and audio -------------------------------------------------------------------------------------------------------
+SPEECH_VOICE: Final = "gen_ai.speech.voice"
+"""proposed (semantic-conventions-genai#390)."""
+SPEECH_INPUT_LANGUAGE: Final = "gen_ai.speech.input.language"
+"""proposed (#390): the language that the caller says is spoken."""
+OWN_IMAGE_QUALITY: Final = "openai_cost.image.quality"
+"""own: as asked for, and at the end as billed."""
+OWN_IMAGE_SIZE: Final = "openai_cost.image.size"
+"""own: like the quality, such as ``1024x1024``."""
+OWN_IMAGE_COUNT: Final = "openai_cost.image.count"
+"""own: images in the response."""
+OWN_AUDIO_SECONDS: Final = "openai_cost.usage.audio_seconds"
+"""own: double; seconds of audio that are billed."""
+OWN_CHARACTERS: Final = "openai_cost.usage.characters"
+"""own: characters of text that are billed."""
+
+# --- websockets -------------------------------------------------------------------------------------------------------------
+REALTIME_SESSION_ID: Final = "gen_ai.realtime_session.id"
+"""proposed (semantic-conventions-genai#394)."""

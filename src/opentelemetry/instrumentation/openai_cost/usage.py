@@ -84,22 +84,10 @@ class Usage(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether nothing billable is reported at all."""
-        return not (self.units or self.fees or self.models) and (self.tokens is None or not _is_reported(self.tokens))
+        return (self.tokens is None or self.tokens == _NOTHING) and not (self.units or self.fees or self.models)
 
 
-def _is_reported(tokens: Tokens) -> bool:
-    return any(value is not None for value in tokens)
-
-
-def count(value: object) -> int:
-    """A reported count as an int.
-
-    Raises:
-        InconsistentUsage: if it is not a whole number between 0 and ``MAX_COUNT``.
-    """
-    if type(value) is int and 0 <= value <= MAX_COUNT:
-        return value
-    raise InconsistentUsage(f"{value!r:.40} is not a count")
+_NOTHING = Tokens()
 
 
 def measure(value: object) -> int | Decimal:
@@ -127,6 +115,9 @@ def split(tokens: Tokens) -> list[tuple[str, int]]:
     Raises:
         InconsistentUsage: if a subset is larger than its total, or a count is impossible.
     """
+    for value in tokens:
+        if value is not None and not (type(value) is int and 0 <= value <= MAX_COUNT):
+            raise InconsistentUsage(f"{value!r:.40} is not a count")
     quantities: list[tuple[str, int]] = []
     if tokens.input is not None:
         _split_input(tokens, quantities)
@@ -140,17 +131,17 @@ def split(tokens: Tokens) -> list[tuple[str, int]]:
 
 
 def _split_input(tokens: Tokens, quantities: list[tuple[str, int]]) -> None:
-    total = count(tokens.input)
-    cached = 0 if tokens.cache_read is None else count(tokens.cache_read)
-    audio = 0 if tokens.audio_input is None else count(tokens.audio_input)
-    image = 0 if tokens.image_input is None else count(tokens.image_input)
-    written, written_12h = _cache_writes(tokens)
+    total = tokens.input or 0
+    cached = tokens.cache_read or 0
+    audio = tokens.audio_input or 0
+    image = tokens.image_input or 0
+    written, written_12h = _cache_writes(tokens) if tokens[3:6] != (None, None, None) else (0, 0)
     text = total - audio - image
     if text < 0 or cached + written > total:
         raise InconsistentUsage("subsets exceed the input tokens")
-    if tokens.text_input is not None and count(tokens.text_input) > text:
+    if (tokens.text_input or 0) > text:
         raise InconsistentUsage("modalities exceed the input tokens")
-    if audio or image or tokens.audio_cache_read or tokens.image_cache_read or tokens.text_cache_read:
+    if audio or image or any(tokens[13:16]):
         cached_text, cached_audio, cached_image = _cached_by_modality(tokens, cached, text, audio, image)
         text, audio, image = text - cached_text, audio - cached_audio, image - cached_image
         left = written
@@ -182,20 +173,18 @@ def _split_input(tokens: Tokens, quantities: list[tuple[str, int]]) -> None:
 
 def _cache_writes(tokens: Tokens) -> tuple[int, int]:
     """All cache-write tokens, and those of them that are kept for 12 hours."""
-    if tokens.cache_write is None and tokens.cache_write_30m is None and tokens.cache_write_12h is None:
-        return 0, 0
-    short = 0 if tokens.cache_write_30m is None else count(tokens.cache_write_30m)
-    long = 0 if tokens.cache_write_12h is None else count(tokens.cache_write_12h)
-    written = short + long if tokens.cache_write is None else count(tokens.cache_write)
+    short = tokens.cache_write_30m or 0
+    long = tokens.cache_write_12h or 0
+    written = short + long if tokens.cache_write is None else tokens.cache_write
     if short + long > written:
         raise InconsistentUsage("cache writes by lifetime exceed the cache writes")
     return written, long
 
 
 def _cached_by_modality(tokens: Tokens, cached: int, text: int, audio: int, image: int) -> tuple[int, int, int]:
-    of_text = 0 if tokens.text_cache_read is None else count(tokens.text_cache_read)
-    of_audio = 0 if tokens.audio_cache_read is None else count(tokens.audio_cache_read)
-    of_image = 0 if tokens.image_cache_read is None else count(tokens.image_cache_read)
+    of_text = tokens.text_cache_read or 0
+    of_audio = tokens.audio_cache_read or 0
+    of_image = tokens.image_cache_read or 0
     rest = cached - of_text - of_audio - of_image
     if rest < 0 or of_text > text or of_audio > audio or of_image > image:
         raise InconsistentUsage("cached tokens by modality exceed their total")
@@ -206,20 +195,20 @@ def _cached_by_modality(tokens: Tokens, cached: int, text: int, audio: int, imag
 
 
 def _split_output(tokens: Tokens, quantities: list[tuple[str, int]]) -> None:
-    total = count(tokens.output)
-    reasoning = 0 if tokens.reasoning is None else count(tokens.reasoning)
-    audio = 0 if tokens.audio_output is None else count(tokens.audio_output)
-    image = 0 if tokens.image_output is None else count(tokens.image_output)
+    total = tokens.output or 0
+    reasoning = tokens.reasoning or 0
+    audio = tokens.audio_output or 0
+    image = tokens.image_output or 0
     visible = total - reasoning - audio - image
     if visible < 0:
         raise InconsistentUsage("subsets exceed the output tokens")
-    if tokens.text_output is not None and count(tokens.text_output) > total - audio - image:
+    if (tokens.text_output or 0) > total - audio - image:
         raise InconsistentUsage("modalities exceed the output tokens")
-    for dimension, quantity in (
-        ("output", visible),
-        ("reasoning", reasoning),
-        ("audio_output", audio),
-        ("image_output", image),
-    ):
-        if quantity:
-            quantities.append((dimension, quantity))
+    if visible:
+        quantities.append(("output", visible))
+    if reasoning:
+        quantities.append(("reasoning", reasoning))
+    if audio:
+        quantities.append(("audio_output", audio))
+    if image:
+        quantities.append(("image_output", image))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from ..pricing import Overrides, PriceBook, PriceFileError, Terms, bundled_data, overrides
+from ..pricing import Overrides, PriceFileError, Terms, bundled_data, overrides
 from ..pricing.schema import PROVIDERS, BookError, load
 from ..provider import OPENAI, server
 
@@ -161,15 +161,6 @@ def given_overrides(options: Namespace) -> Overrides:
         return overrides.read(path)
     except PriceFileError as error:
         raise UsageError(str(error)) from error
-
-
-def given_book(options: Namespace) -> PriceBook:
-    """The price book of ``--book`` with the user's file of ``--prices`` over it.
-
-    Raises:
-        UsageError: if one of them cannot be used.
-    """
-    return PriceBook(given_data(options), given_overrides(options))
 
 
 def given_terms(

@@ -173,14 +173,19 @@ def look_at_a_picture(client: OpenAI) -> None:
     )
 
 
-def take_a_voice_message(client: OpenAI) -> None:
-    """Two seconds of audio in, audio out: tokens of a price of their own."""
+def _recording() -> bytes:
+    """Two seconds of silence, as a WAV file."""
     recording = io.BytesIO()
     with wave.open(recording, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(bytes(2 * 2 * 16_000))
+    return recording.getvalue()
+
+
+def take_a_voice_message(client: OpenAI) -> None:
+    """Two seconds of audio in, audio out: tokens of a price of their own."""
     client.chat.completions.create(
         model="gpt-audio-mini",
         modalities=["text", "audio"],
@@ -191,15 +196,68 @@ def take_a_voice_message(client: OpenAI) -> None:
                 "content": [
                     {
                         "type": "input_audio",
-                        "input_audio": {
-                            "data": base64.b64encode(recording.getvalue()).decode(),
-                            "format": "wav",
-                        },
+                        "input_audio": {"data": base64.b64encode(_recording()).decode(), "format": "wav"},
                     }
                 ],
             }
         ],
     )
+
+
+def read_it_aloud(client: OpenAI) -> None:
+    """Speech: bytes of audio, billed by the character of the text."""
+    client.audio.speech.create(model="tts-1", voice="alloy", input=QUESTION)
+
+
+def read_it_aloud_as_events(client: OpenAI) -> None:
+    """Speech of a model that is billed by the token, which only a stream of events reports."""
+    client.audio.speech.create(model="gpt-4o-mini-tts", voice="alloy", input=QUESTION, stream_format="sse")
+
+
+def write_it_down(client: OpenAI) -> None:
+    """A transcription, billed by the token."""
+    client.audio.transcriptions.create(model="gpt-4o-transcribe", file=("message.wav", _recording()))
+
+
+def write_it_down_with_times(client: OpenAI) -> None:
+    """A transcription, billed by the second."""
+    client.audio.transcriptions.create(
+        model="whisper-1", file=("message.wav", _recording()), response_format="verbose_json"
+    )
+
+
+def draw_a_poster(client: OpenAI) -> None:
+    """An image, billed by the token."""
+    client.images.generate(model="gpt-image-2.5-flare", prompt="A creaking bicycle, as a poster", quality="low")
+
+
+def watch_it_being_drawn(client: OpenAI) -> None:
+    """An image as a stream, a partial one first."""
+    stream = client.images.generate(
+        model="gpt-image-1.5", prompt="A creaking bicycle", quality="low", partial_images=1, stream=True
+    )
+    for _ in stream:
+        pass
+
+
+def retouch_a_picture(client: OpenAI) -> None:
+    """An image edited: it is in the input, too."""
+    picture = ("wheel.png", base64.b64decode(PICTURE.partition(",")[2]))
+    client.images.edit(model="gpt-image-2.5-flare", image=picture, prompt="Straighten the wheel", quality="low")
+
+
+def sort_a_complaint(client: OpenAI) -> None:
+    """A decision, whose output is free of charge."""
+    client.decisions.create(
+        model="gpt-6-luna",
+        input=QUESTION,
+        questions=[{"type": "predicate", "name": "urgent", "instructions": "Is the rider in danger?"}],
+    )
+
+
+def rent_a_computer(client: OpenAI) -> None:
+    """A container: how long it will live is not known when it is made."""
+    client.containers.create(name="workbench", memory_limit="4g")
 
 
 def complete_a_sentence(client: OpenAI) -> None:
@@ -270,12 +328,21 @@ TASKS = (
     Task("responses.stream(), flex tier", stream_a_plan),
     Task("fast tier", answer_at_once),
     Task("web search, file search", look_it_up),
-    Task("image, raw response", look_at_a_picture),
+    Task("image in, raw response", look_at_a_picture),
     Task("audio in, audio out", take_a_voice_message),
+    Task("speech, by the character", read_it_aloud),
+    Task("speech, as events", read_it_aloud_as_events),
+    Task("transcription, by the token", write_it_down),
+    Task("transcription, by the second", write_it_down_with_times),
+    Task("image generation", draw_a_poster),
+    Task("image generation, streamed", watch_it_being_drawn),
+    Task("image edit", retouch_a_picture),
+    Task("decision", sort_a_complaint),
     Task("legacy completion", complete_a_sentence),
     Task("compaction", shorten_a_conversation),
     Task("long context, > 272,000", read_the_archive),
     Task("code interpreter", calculate),
+    Task("container", rent_a_computer),
     Task("stream without usage", answer_without_usage),
     Task("model nobody knows", try_a_new_model),
     Task("error 429", run_out_of_quota),

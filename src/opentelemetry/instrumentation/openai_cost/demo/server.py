@@ -111,11 +111,11 @@ class _Connection(BaseHTTPRequestHandler):
             self._send_events(reply.events)
 
     def _send_document(self, reply: Reply) -> None:
-        document = json.dumps(reply.document).encode()
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(document)))
+        content = json.dumps(reply.document).encode() if reply.content is None else reply.content
+        self.send_header("content-type", reply.content_type)
+        self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(document)
+        self.wfile.write(content)
 
     def _send_events(self, events: tuple[str, ...]) -> None:
         self.send_header("content-type", "text/event-stream; charset=utf-8")

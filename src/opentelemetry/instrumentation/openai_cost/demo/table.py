@@ -96,7 +96,7 @@ class Call:
     """What one call cost, or why that is not known.
 
     Attributes:
-        model: the model of the answer, else that of the request, else ``unknown model``.
+        model: the model of the answer, else that of the request, else the price list's word, else ``unknown model``.
         tier: of the price, such as ``flex``; None for the standard one or an unknown one.
         tokens: as reported; None if no count was.
         amount: in ``currency``; None unless the call is completely priced.
@@ -169,6 +169,7 @@ class Call:
         return cls(
             model=_string(attributes.get(gen_ai.GEN_AI_RESPONSE_MODEL))
             or _string(attributes.get(gen_ai.GEN_AI_REQUEST_MODEL))
+            or _string(attributes.get(semconv.OWN_PRICING_MODEL))
             or "unknown model",
             tier=None if tier == "standard" else tier,
             tokens=tokens,

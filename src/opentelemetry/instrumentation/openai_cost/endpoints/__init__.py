@@ -8,10 +8,14 @@ import re
 
 from ._facts import Endpoint, EventReader, Kind, Request, Response
 from ._gateway import Reported, in_headers
+from .audio import SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from .background import CANCEL_RESPONSE, FETCH_RESPONSE
 from .chat import CHAT
 from .completions import COMPLETIONS
+from .containers import CONTAINERS
+from .decisions import DECISIONS
 from .embeddings import EMBEDDINGS
+from .images import IMAGE_VARIATIONS, IMAGES
 from .jobs import (
     CREATE_BATCH,
     CREATE_FINE_TUNING,
@@ -30,6 +34,14 @@ ENDPOINTS = {
     ("post", "/responses"): RESPONSES,
     ("post", "/responses/compact"): RESPONSES,
     ("post", "/embeddings"): EMBEDDINGS,
+    ("post", "/images/generations"): IMAGES,
+    ("post", "/images/edits"): IMAGES,
+    ("post", "/images/variations"): IMAGE_VARIATIONS,
+    ("post", "/audio/speech"): SPEECH,
+    ("post", "/audio/transcriptions"): TRANSCRIPTIONS,
+    ("post", "/audio/translations"): TRANSLATIONS,
+    ("post", "/decisions"): DECISIONS,
+    ("post", "/containers"): CONTAINERS,
     ("post", "/batches"): CREATE_BATCH,
     ("post", "/videos"): CREATE_VIDEO,
     ("post", "/videos/edits"): CREATE_VIDEO,

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import cast
 
-from ..usage import Tokens
+from ..usage import MAX_COUNT, Tokens
 
 Fields = Mapping[str, object]
 NOTHING: Fields = MappingProxyType({})
@@ -47,6 +48,17 @@ def whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def seconds(value: object) -> Decimal | None:
+    """A duration as the exact decimal that was written, be it a number or a string; ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        duration = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return duration if duration.is_finite() and 0 <= duration <= MAX_COUNT else None
+
+
 def tokens(usage: object, *, has_output: bool = True) -> Tokens | None:
     """Token counts of a usage object in any of OpenAI's spellings.
 
@@ -71,37 +83,31 @@ def tokens(usage: object, *, has_output: bool = True) -> Tokens | None:
     else:
         of_input = used.get("input_tokens_details") or used.get("input_token_details")
         of_output = used.get("output_tokens_details") or used.get("output_token_details")
-    total_input = _IMPOSSIBLE if inputs is None else _count(inputs)
-    total_output = (_IMPOSSIBLE if has_output else None) if outputs is None else _count(outputs)
-    if of_input is None and of_output is None:
-        return Tokens(total_input, total_output)
-    inside = fields(of_input) if of_input is not None else NOTHING
-    outside = fields(of_output) if of_output is not None else NOTHING
-    by_lifetime = inside.get("cache_write_tokens_details")
-    lifetimes = fields(by_lifetime) if by_lifetime is not None else NOTHING
-    by_modality = inside.get("cached_tokens_details")
-    cached = fields(by_modality) if by_modality is not None else NOTHING
-    return Tokens(
-        total_input,
-        total_output,
-        _count(inside.get("cached_tokens")),
-        _count(inside.get("cache_write_tokens")),
-        _count(lifetimes.get("ttl_30m_tokens")),
-        _count(lifetimes.get("ttl_12h_tokens")),
-        _count(outside.get("reasoning_tokens")),
-        _count(inside.get("text_tokens")),
-        _count(inside.get("audio_tokens")),
-        _count(inside.get("image_tokens")),
-        _count(outside.get("text_tokens")),
-        _count(outside.get("audio_tokens")),
-        _count(outside.get("image_tokens")),
-        _count(cached.get("text_tokens")),
-        _count(cached.get("audio_tokens")),
-        _count(cached.get("image_tokens")),
+    if inputs is None:
+        inputs = _IMPOSSIBLE
+    if outputs is None and has_output:
+        outputs = _IMPOSSIBLE
+    inside = NOTHING if of_input is None else fields(of_input)
+    outside = NOTHING if of_output is None else fields(of_output)
+    by_lifetime, by_modality = inside.get("cache_write_tokens_details"), inside.get("cached_tokens_details")
+    lifetimes = NOTHING if by_lifetime is None else fields(by_lifetime)
+    cached = NOTHING if by_modality is None else fields(by_modality)
+    counts = (
+        inputs,
+        outputs,
+        inside.get("cached_tokens"),
+        inside.get("cache_write_tokens"),
+        lifetimes.get("ttl_30m_tokens"),
+        lifetimes.get("ttl_12h_tokens"),
+        outside.get("reasoning_tokens"),
+        inside.get("text_tokens"),
+        inside.get("audio_tokens"),
+        inside.get("image_tokens"),
+        outside.get("text_tokens"),
+        outside.get("audio_tokens"),
+        outside.get("image_tokens"),
+        cached.get("text_tokens"),
+        cached.get("audio_tokens"),
+        cached.get("image_tokens"),
     )
-
-
-def _count(value: object) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    return _IMPOSSIBLE
+    return Tokens(*[value if value is None or type(value) is int else _IMPOSSIBLE for value in counts])

@@ -28,8 +28,8 @@ def common_attributes(body: Fields) -> dict[str, AttributeValue]:
     """Request attributes that chat completions and legacy completions share."""
     attributes: dict[str, AttributeValue] = {}
     for name, attribute in _NUMBERS:
-        value = number(body.get(name))
-        if value is not None:
+        value = body.get(name)
+        if value is not None and (value := number(value)) is not None:
             attributes[attribute] = value
     if (limit := whole(body.get("max_completion_tokens"))) is not None or (
         limit := whole(body.get("max_tokens"))

@@ -41,4 +41,5 @@ EMBEDDINGS = Endpoint(
     kind="embeddings",
     read_request=read_request,
     read_response=read_response,
+    priced_by="tokens",
 )

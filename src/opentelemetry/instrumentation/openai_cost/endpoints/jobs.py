@@ -10,14 +10,13 @@ brings its own usage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 
 from opentelemetry.util.types import AttributeValue
 
 from .. import semconv
 from ..usage import Usage
 from ._facts import Endpoint, Request, Response
-from ._fields import Fields, fields, number, text, tokens, whole
+from ._fields import Fields, fields, number, seconds, text, tokens, whole
 
 _HIGH_RESOLUTIONS = frozenset({"1792x1024", "1024x1792", "1920x1080", "1080x1920"})
 """Sizes of sora-2-pro that are billed at its high-resolution price (OpenAI pricing page)."""
@@ -63,11 +62,11 @@ def read_video(body: Fields, request: Request) -> Response:
     """Reads a video: billed by the second, at a price that depends on the size."""
     model, status = text(body.get("model")), text(body.get("status"))
     priced_model = f"{model}-high-res" if model == "sora-2-pro" and body.get("size") in _HIGH_RESOLUTIONS else model
-    seconds = _seconds(body.get("seconds"))
+    duration = seconds(body.get("seconds"))
     is_finished = status in ("completed", "failed")
     usage = None
-    if status == "completed" and seconds is not None:
-        usage = Usage(units=(("video_seconds", seconds),))
+    if status == "completed" and duration is not None:
+        usage = Usage(units=(("video_seconds", duration),))
     return Response(
         id=text(body.get("id")),
         model=model,
@@ -135,19 +134,17 @@ class _RunEvents:
         return self._response or Response(is_job=True)
 
 
-def _seconds(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        seconds = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return seconds if seconds.is_finite() and seconds >= 0 else None
-
-
-def _started(name: str, counted_as: str, read: Callable[[Fields, Request], Response]) -> Endpoint:
+def _started(name: str, counted_as: str, read: Callable[[Fields, Request], Response], priced_by: str) -> Endpoint:
     return Endpoint(
-        name, counted_as, "other", read_request, read, billing="later", counted_as=counted_as, is_silent=True
+        name,
+        counted_as,
+        "other",
+        read_request,
+        read,
+        billing="later",
+        counted_as=counted_as,
+        is_silent=True,
+        priced_by=priced_by,
     )
 
 
@@ -163,11 +160,11 @@ _RUN_EVENTS = (
     b"thread.run.expired",
 )
 
-CREATE_BATCH = _started("batch", "batch", read_batch)
+CREATE_BATCH = _started("batch", "batch", read_batch, "tokens of the whole batch")
 FETCH_BATCH = _fetched("batch", "fetch_batch", "batch", read_batch)
-CREATE_VIDEO = _started("videos", "generate_content", read_video)
+CREATE_VIDEO = _started("videos", "generate_content", read_video, "seconds of video")
 FETCH_VIDEO = _fetched("videos", "fetch_video", "generate_content", read_video)
-CREATE_FINE_TUNING = _started("fine_tuning", "fine_tuning", read_fine_tuning)
+CREATE_FINE_TUNING = _started("fine_tuning", "fine_tuning", read_fine_tuning, "trained tokens (no list prices them)")
 FETCH_FINE_TUNING = _fetched("fine_tuning", "fetch_fine_tuning_job", "fine_tuning", read_fine_tuning)
 CREATE_RUN = Endpoint(
     name="runs",
@@ -179,5 +176,6 @@ CREATE_RUN = Endpoint(
     read_response=read_run,
     events=_RunEvents,
     markers=_RUN_EVENTS,
+    priced_by="tokens",
 )
 FETCH_RUN = _fetched("runs", "fetch_run", "invoke_agent", read_run)

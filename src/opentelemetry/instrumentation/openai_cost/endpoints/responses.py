@@ -164,4 +164,5 @@ RESPONSES = Endpoint(
     events=ResponseEvents,
     markers=_MARKERS,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
+    priced_by="tokens, and the fees of hosted tools",
 )

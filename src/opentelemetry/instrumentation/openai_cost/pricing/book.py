@@ -105,7 +105,7 @@ class PriceBook:
         """The rate card for the terms, compiled on first use; also remembers what it cannot price."""
         if not 0 <= terms.at < _END_OF_TIME:
             return Unpriced("missing_rate", missing=("a day",))
-        key = (*terms[:-1], terms.at // 86400)
+        key = (terms[:-1], terms.at // 86400)
         card = self._cards.get(key)
         if card is None:
             with localcontext(EXACT):
@@ -158,16 +158,16 @@ class PriceBook:
             return Unpriced("unknown_provider")
         base = terms.model
         if overrides:
-            alias = overrides[-1].alias
+            alias = overrides[0].alias
             if alias is not None:
                 base = alias
                 # An alias in the user's file is the user's word that OpenAI's list holds, wherever the call went.
                 name, provider = (name, provider) if provider is not None else (OPENAI, self._providers[OPENAI])
-            elif terms.requested_model == overrides[-1].name:
-                base = overrides[-1].name
+            elif terms.requested_model == overrides[0].name:
+                base = overrides[0].name
         models: Mapping[str, Mapping[str, object]] = {} if provider is None else _models(provider)
         key = _match(base, models, self._snapshots[name or ""]) if provider is not None else None
-        if key is None and base != terms.model and provider is not None and overrides[-1].alias is None:
+        if key is None and base != terms.model and provider is not None and overrides[0].alias is None:
             key = _match(terms.model, models, self._snapshots[name or ""])
         model = models.get(key) if key is not None else None
         if model is None and not any(override.rows for override in overrides):
@@ -185,6 +185,9 @@ class PriceBook:
         if not models or terms.model is None:
             return ()
         key = _match(terms.model, models, {})
+        if key is not None and key != terms.model and self._has_entry(terms.model):
+            # A snapshot with prices of its own is another version than the alias that the user prices.
+            key = None
         if key is None and terms.requested_model is not None and terms.requested_model in models:
             row = models[terms.requested_model]
             if row.alias is not None or not self._is_listed(terms.requested_model):
@@ -194,6 +197,9 @@ class PriceBook:
         row = models[key]
         target = None if row.alias is None else _match(row.alias, models, {})
         return (row,) if target is None else (row, models[target])
+
+    def _has_entry(self, model: str) -> bool:
+        return any(model in _models(provider) for provider in self._providers.values())
 
     def _is_listed(self, model: str) -> bool:
         return any(

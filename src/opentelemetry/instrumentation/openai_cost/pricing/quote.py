@@ -173,8 +173,7 @@ class Breakdown(NamedTuple):
     reasoning: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """The price of one operation.
 
     Attributes:

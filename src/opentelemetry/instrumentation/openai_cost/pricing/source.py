@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import cast
 
-from . import overrides
+from . import overrides, schema
 from .book import PriceBook, bundled_data
 from .overrides import Overrides, PriceFileError
 
@@ -95,14 +93,12 @@ class PriceSource:
         if self._path is None:
             return bundled_data()
         try:
-            data = cast("Mapping[str, object]", json.loads(self._path.read_bytes()))
-            PriceBook(data).age(datetime.now(timezone.utc).date())
-        except Exception as error:
+            return schema.load(self._path)
+        except schema.BookError as error:
             _logger.error(
                 "openai_cost: book=%s cannot be used, the bundled price list is used instead: %s", self._path, error
             )
             return bundled_data()
-        return data
 
 
 def open_book(prices: Path | None = None) -> PriceBook:

@@ -13,9 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .audio import speech, transcription, translation
 from .chat import chat_completion
 from .completions import text_completion
+from .containers import container
+from .decisions import decision
 from .embeddings import embeddings
+from .images import image_edit, image_generation
 from .provider import Provider
 from .responses import compacted_response, response
 from .wire import BadRequest, Reply, Request, error
@@ -31,6 +35,13 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/v1/embeddings"): embeddings,
     ("POST", "/v1/responses"): response,
     ("POST", "/v1/responses/compact"): compacted_response,
+    ("POST", "/v1/images/generations"): image_generation,
+    ("POST", "/v1/images/edits"): image_edit,
+    ("POST", "/v1/audio/speech"): speech,
+    ("POST", "/v1/audio/transcriptions"): transcription,
+    ("POST", "/v1/audio/translations"): translation,
+    ("POST", "/v1/decisions"): decision,
+    ("POST", "/v1/containers"): container,
 }
 
 

@@ -54,6 +54,7 @@ class LedgerEntry:
         service_tier: as answered; None where the endpoint has no such field.
         usage: the ``usage`` object as sent; None if none was sent.
         tools: uses of hosted tools that are billed, by tool.
+        units: what is billed by other units, by unit, where the answer has no ``usage`` for it.
     """
 
     endpoint: str
@@ -61,6 +62,7 @@ class LedgerEntry:
     service_tier: str | None
     usage: JsonObject | None
     tools: Mapping[str, int] = field(default_factory=dict[str, int])
+    units: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def to_json(self) -> str:
         """The entry as one line of JSON."""

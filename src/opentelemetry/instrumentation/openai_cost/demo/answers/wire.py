@@ -44,6 +44,33 @@ class Request:
             raise BadRequest("The body is not a JSON object.", None)
         return cast(JsonObject, body)
 
+    def form(self) -> tuple[JsonObject, list[tuple[str, bytes]]]:
+        """The fields and the files of a ``multipart/form-data`` body; several files may have one name.
+
+        Numbers and truth values are read as such.
+
+        Raises:
+            BadRequest: it is anything else.
+        """
+        boundary = re.search(r'boundary="?([^";]+)', self.headers.get("content-type", ""))
+        if boundary is None:
+            raise BadRequest("The body is not a form.", None)
+        values: JsonObject = {}
+        files: list[tuple[str, bytes]] = []
+        for part in self.body.split(b"--" + boundary[1].encode())[1:-1]:
+            head, _, content = part.partition(b"\r\n\r\n")
+            content = content.removesuffix(b"\r\n")
+            name = re.search(rb'; name="([^"]*)"', head)
+            if name is not None and b"; filename=" in head:
+                files.append((name[1].decode(), content))
+            elif name is not None:
+                values[name[1].decode()] = _plain(content.decode())
+        return values, files
+
+
+def _plain(text: str) -> object:
+    return int(text) if text.isdecimal() else {"true": True, "false": False}.get(text, text)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -53,11 +80,15 @@ class Reply:
         document: the body, sent as JSON.
         events: server-sent events, ready for the wire; sent instead of the document unless None.
         status: the HTTP status.
+        content: bytes that are sent instead of the document unless None.
+        content_type: media type of the document or the bytes.
     """
 
     document: JsonObject = field(default_factory=dict[str, object])
     events: tuple[str, ...] | None = None
     status: int = 200
+    content: bytes | None = None
+    content_type: str = "application/json"
 
 
 class BadRequest(Exception):

@@ -1,0 +1,57 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The README's table of endpoints is the one that the package dispatches on."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("coverage_table", ROOT / "tools/coverage_table.py")
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+OUTDATED = f"# Title\n\n{tool.BEGIN}\nold\n{tool.END}\n\nThe end.\n"
+
+
+def test_the_readme_has_the_table_of_the_endpoints_as_they_are():
+    assert tool.main(["--check"]) == 0, "run python tools/coverage_table.py"
+
+
+def test_every_endpoint_is_one_line_that_says_what_it_is_priced_by():
+    _, _, *rows = tool.render(ENDPOINTS).splitlines()
+    assert len(rows) == len(ENDPOINTS)
+    for row, ((method, path), endpoint) in zip(rows, ENDPOINTS.items(), strict=True):
+        request, operation, priced_by, streamed = [cell.strip() for cell in row.strip("|").split("|")]
+        assert request == f"`{method.upper()} {path}`"
+        assert f"`{endpoint.operation}`" in operation
+        assert endpoint.priced_by
+        assert endpoint.priced_by in priced_by
+        assert (streamed == "yes") is (endpoint.events is not None)
+
+
+def test_checking_finds_an_old_table_and_changes_nothing(tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text(OUTDATED, encoding="utf-8")
+    assert tool.main(["--check", "--readme", str(readme)]) == 1
+    assert "out of date" in capsys.readouterr().out
+    assert readme.read_text(encoding="utf-8") == OUTDATED
+
+
+def test_writing_replaces_the_table_and_nothing_else(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(OUTDATED, encoding="utf-8")
+    assert tool.main(["--readme", str(readme)]) == 0
+    assert tool.main(["--check", "--readme", str(readme)]) == 0
+    text = readme.read_text(encoding="utf-8")
+    assert text == OUTDATED.replace("old", tool.render(ENDPOINTS))
+
+
+@pytest.mark.parametrize("text", ["no markers", tool.BEGIN, f"{tool.END}\n{tool.BEGIN}"])
+def test_a_text_without_its_markers_is_refused(text):
+    with pytest.raises(ValueError, match="once each"):
+        tool.renewed(text, "")

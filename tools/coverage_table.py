@@ -1,0 +1,68 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Write the table of endpoints in README.md, from the table that the package dispatches on.
+
+Usage::
+
+    python tools/coverage_table.py             # write the table
+    python tools/coverage_table.py --check     # exit status 1 when the committed table differs
+
+The package must be installed (``pip install -e .``); everything else is standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, Endpoint
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- coverage -->", "<!-- /coverage -->"
+
+
+def render(endpoints: Mapping[tuple[str, str], Endpoint]) -> str:
+    """The table as Markdown, one line an endpoint, in the order given."""
+    lines = ["| request | operation | priced by | streamed |", "|---|---|---|---|"]
+    for (method, path), endpoint in endpoints.items():
+        operation = f"`{endpoint.operation}`{', no span' if endpoint.is_silent else ''}"
+        priced_by = f"{endpoint.priced_by}{', when seen finished' if endpoint.billing == 'later' else ''}"
+        streamed = "yes" if endpoint.events is not None else ""
+        lines.append(f"| `{method.upper()} {path}` | {operation} | {priced_by} | {streamed} |".replace("|  |", "| |"))
+    return "\n".join(lines)
+
+
+def renewed(text: str, table: str) -> str:
+    """The text with everything between the two markers replaced by the table.
+
+    Raises:
+        ValueError: if the markers are not there, once each and in order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ValueError(f"the text must have {BEGIN} and {END}, once each and in this order")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line entry; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Write the table of endpoints in README.md.")
+    parser.add_argument("--check", action="store_true", help="do not write; exit 1 when the committed table differs")
+    parser.add_argument("--readme", type=Path, default=README)
+    options = parser.parse_args(arguments)
+    committed = options.readme.read_text(encoding="utf-8")
+    text = renewed(committed, render(ENDPOINTS))
+    if text == committed:
+        return 0
+    if options.check:
+        print(f"{options.readme}: the table of endpoints is out of date; run python tools/coverage_table.py")
+        return 1
+    options.readme.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
