@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from importlib import metadata
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..pricing.schema import (
@@ -54,7 +54,7 @@ def installed() -> tuple[str, str]:
     """
     try:
         version = metadata.version(GENAI)
-        spec = find_spec("genai_prices")
+        spec = PathFinder.find_spec("genai_prices")
     except metadata.PackageNotFoundError:
         raise BookError("genai-prices is not installed; it needs Python 3.11: pip install -U genai-prices") from None
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
