@@ -15,7 +15,6 @@ from inspect import isawaitable
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 import wrapt
 from opentelemetry.context import Context, attach, detach
@@ -32,6 +31,7 @@ from .recorder import Recorder
 
 Args = tuple[object, ...]
 Kwargs = Mapping[str, object]
+_MAX_SERVERS = 512
 _Entered = tuple[Token["Operation | None"], "Token[Context] | None"]
 
 
@@ -62,7 +62,7 @@ class ClientPatch:
     def __init__(self, recorder: Callable[[], Recorder | None]) -> None:
         self._recorder = recorder
         self._in_flight: ContextVar[Operation | None] = ContextVar("openai_cost_operation", default=None)
-        self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
+        self._servers: dict[tuple[int, type], tuple[object, Server]] = {}
         self._stream_usage = StreamUsage()
         self._sockets = SocketPatch(recorder)
         self._restores: list[Callable[[], None]] = []
@@ -268,10 +268,15 @@ class ClientPatch:
             parts = urlsplit(url)
             return server(parts.scheme, parts.hostname or "", parts.port)
         base = cast(_Url, getattr(instance, "base_url"))  # noqa: B009  # the class is only known at run time
-        known = self._servers.get(instance)
-        if known is None or known[0] is not base:
+        key = (id(base), type(instance))
+        known = self._servers.get(key)
+        if known is None:
             is_azure = any(kind.__module__ == "openai.lib.azure" for kind in type(instance).__mro__)
-            known = self._servers[instance] = (base, server(base.scheme, base.host, base.port, is_azure))
+            # The URL is kept with what is known of it, so that its id stays its own.
+            known = base, server(base.scheme, base.host, base.port, is_azure)
+            if len(self._servers) >= _MAX_SERVERS:
+                self._servers.clear()
+            self._servers[key] = known
         return known[1]
 
 
