@@ -16,6 +16,8 @@ SDIST_TOP = {
     "NOTICE",
     "PKG-INFO",
     "README.md",
+    "benchmarks",
+    "docs",
     "pyproject.toml",
     "src",
     "tests",

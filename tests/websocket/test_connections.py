@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosedError
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 from support.clients import OPENAI_VERSION, make_azure_client
 from support.expect import COST, DURATION, UNPRICED, assert_abandoned, assert_ended_once, assert_priced, assert_unpriced
+from support.server import Gate
 from websocket.player import Close, Cut, async_client, client, read
 from websocket.sessions import SPOKEN, committed, created, delta, done, session_created, transcribed
 
@@ -241,8 +242,10 @@ def test_an_exception_of_the_callers_is_no_error_of_the_response(player, instrum
 )
 def test_a_connection_that_is_cut_fails_what_is_in_flight(player, instrument, telemetry, end, error):
     instrument()
-    with connect(player, session_created(), created(), end) as connection:
+    gate = Gate()
+    with connect(player, session_created(), created(), gate, end) as connection:
         read(connection, 2)
+        gate.open()
         with pytest.raises(Exception, match=r"received|close frame"):
             connection.recv()
     span = assert_ended_once(telemetry)
@@ -253,13 +256,15 @@ def test_a_connection_that_is_cut_fails_what_is_in_flight(player, instrument, te
 
 async def test_an_asynchronous_connection_that_is_cut_fails_what_is_in_flight(player, instrument, telemetry):
     instrument()
-    player.play(session_created(), created(), Cut())
+    gate = Gate()
+    player.play(session_created(), created(), gate, Cut())
     connecting = async_client().realtime.connect(
         model="gpt-realtime", websocket_connection_options=player.async_options()
     )
     async with connecting as connection:
         await connection.recv()
         await connection.recv()
+        gate.open()
         with pytest.raises(ConnectionClosedError):
             await connection.recv()
     span = assert_ended_once(telemetry)
@@ -303,7 +308,8 @@ def test_what_was_in_flight_on_a_lost_socket_is_lost_when_the_client_has_reconne
     if OPENAI_VERSION < (2, 54):
         pytest.skip("the client does not reconnect")
     instrument()
-    player.play(session_created(), created(), Close(1001))
+    gate = Gate()
+    player.play(session_created(), created(), gate, Cut())
     player.play(session_created(id="sess_2"), created("b"), done("b"))
     made = []
 
@@ -318,6 +324,8 @@ def test_what_was_in_flight_on_a_lost_socket_is_lost_when_the_client_has_reconne
         initial_delay=0.01,
     )
     with manager as connection:
+        read(connection, 2)
+        gate.open()
         for event in connection:
             if event.type == "response.done":
                 break

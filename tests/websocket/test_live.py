@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from support.expect import COST, UNPRICED, assert_priced, assert_same, assert_unpriced, conventional, money
 from support.payloads import payload
+from support.server import Gate
 from websocket.player import Cut, async_client, client, read
 from websocket.sessions import AT_OPENAI, DELEGATED, closed, delegated, live, responded, used
 
@@ -78,8 +79,10 @@ def test_a_session_that_the_caller_leaves_is_charged_by_the_last_figure(player, 
 
 def test_a_session_that_is_cut_is_charged_and_an_error(player, instrument, telemetry):
     instrument()
-    with connect(player, live("session.started"), used(30), Cut()) as connection:
+    gate = Gate()
+    with connect(player, live("session.started"), used(30), gate, Cut()) as connection:
         read(connection, 2)
+        gate.open()
         with pytest.raises(Exception, match="close frame"):
             connection.recv()
     span = telemetry.span()

@@ -19,6 +19,7 @@ from support.expect import (
     conventional,
     money,
 )
+from support.server import Gate
 from websocket.player import Cut, Heard, async_client, client, read
 from websocket.sessions import AT_OPENAI, DELEGATED, responded
 
@@ -189,8 +190,10 @@ def test_a_response_that_is_left_is_abandoned(player, instrument, telemetry):
 
 def test_a_connection_that_is_cut_fails_the_response(player, instrument, telemetry):
     instrument()
-    with connect(player, responded("response.created"), Cut()) as connection:
+    gate = Gate()
+    with connect(player, responded("response.created"), gate, Cut()) as connection:
         read(connection, 1)
+        gate.open()
         with pytest.raises(Exception, match="close frame"):
             connection.recv()
     span = assert_ended_once(telemetry)

@@ -44,6 +44,10 @@ class Observer(Protocol):
         """The body was closed or dropped before its end."""
         ...
 
+    def drop(self) -> None:
+        """The body was collected as garbage before its end."""
+        ...
+
     def fail(self, error: BaseException) -> None:
         """Reading the body raised."""
         ...
@@ -118,11 +122,16 @@ class EventScanner:
 
 
 class DocumentCollector:
-    """Keeps a JSON document up to 8 MiB; of a larger one the head and the tail."""
+    """Keeps a JSON document up to 8 MiB; of a larger one the head and the tail.
 
-    __slots__ = ("_content", "_head")
+    Args:
+        endpoint: whose answer it is.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_content", "_endpoint", "_head")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._content = bytearray()
         self._head = b""
 
@@ -134,15 +143,18 @@ class DocumentCollector:
             del self._content[:-_TAIL]
 
     def document(self) -> Fields | None:
-        """What was collected, as JSON; of a document too large to keep, its usage and what identifies it."""
+        """What was collected, as JSON; of a document too large to keep, its usage and what identifies it.
+
+        Nothing of one that would have to be read whole: without its tools' fees the price would be wrong.
+        """
         if self._head:
-            return outline(self._head, bytes(self._content))
-        return document(bytes(self._content))
+            return None if self._endpoint.is_read_whole else outline(self._head, bytes(self._content))
+        return document(self._endpoint, bytes(self._content))
 
 
-def document(content: bytes) -> Fields | None:
-    """A JSON body; of a large one (vectors, images) only its usage and what identifies it."""
-    if len(content) > 4 * _TAIL:
+def document(endpoint: Endpoint, content: bytes) -> Fields | None:
+    """A JSON body; of a large one (vectors, images) only its usage and what identifies it, where that is enough."""
+    if len(content) > 4 * _TAIL and not endpoint.is_read_whole:
         found = outline(content[:_TAIL], content[-_TAIL:])
         if found is not None:
             return found
@@ -209,7 +221,7 @@ def read_whole(endpoint: Endpoint, request: Request, content: bytes, stream: boo
         if not scanner.feed(content):
             scanner.finish()
         return reader.response()
-    found = document(content)
+    found = document(endpoint, content)
     return None if found is None else endpoint.read_response(found, request)
 
 
@@ -292,7 +304,7 @@ def _sync_tee(module: object) -> type:
                 self._observer.abandon()
 
         def __del__(self) -> None:
-            self._observer.abandon()
+            self._observer.drop()
 
         def __getattr__(self, name: str) -> object:
             return getattr(self._stream, name)
@@ -342,7 +354,7 @@ def _async_tee(module: object) -> type:
                 self._observer.abandon()
 
         def __del__(self) -> None:
-            self._observer.abandon()
+            self._observer.drop()
 
         def __getattr__(self, name: str) -> object:
             return getattr(self._stream, name)

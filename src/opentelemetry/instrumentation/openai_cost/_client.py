@@ -95,7 +95,7 @@ class ClientPatch:
         self._sockets.remove()
 
     def _wrap(self, client: type, name: str, wrapper: Callable[..., object]) -> None:
-        if isinstance(client.__dict__.get(name), _OurWrapper):
+        if _holds_ours(client.__dict__.get(name)):
             return
         # An inherited method (openai < 1.8) is shadowed, not replaced: taking our attribute away restores it.
         original = client.__dict__.get(name)
@@ -299,6 +299,15 @@ def _subclasses(client: type) -> Iterator[type]:
     for subclass in client.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)
+
+
+def _holds_ours(attribute: object) -> bool:
+    """Whether a wrapper of ours is somewhere in a chain: one that somebody wrapped could not be taken away, and serves again."""
+    while attribute is not None:
+        if isinstance(attribute, _OurWrapper):
+            return True
+        attribute = getattr(attribute, "__wrapped__", None)
+    return False
 
 
 def _holder(attribute: object, original: object) -> _Wrapper | None:

@@ -45,7 +45,7 @@ from .endpoints.realtime import (
     transcription_request,
 )
 from .endpoints.responses import RESPONSES
-from .operation import Operation
+from .operation import Operation, inside_telemetry
 from .pricing.quote import EXACT
 from .provider import Server, server
 from .recorder import Recorder
@@ -190,8 +190,16 @@ class SocketPatch:
 
     def _watch(self, family: type[_Connection], instance: object, context: Context | None) -> _Connection:
         connection = family(_socket(instance), context, self._counted)
-        connection.stop = finalize(instance, self._abandon, connection)
+        connection.stop = finalize(instance, self._drop, connection)
         return connection
+
+    def _drop(self, connection: _Connection) -> None:
+        """A connection that nobody closed was collected as garbage, perhaps in the midst of telemetry's own work."""
+        recorder = self._recorder()
+        if recorder is not None and inside_telemetry():
+            recorder.postpone(lambda: self._abandon(connection))
+        else:
+            self._abandon(connection)
 
     def _abandon(self, connection: _Connection) -> None:
         try:

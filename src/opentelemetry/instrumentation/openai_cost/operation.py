@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import currentframe
 from threading import Lock
 from time import perf_counter, time
 from typing import TYPE_CHECKING
@@ -139,7 +140,7 @@ class Operation:
             self._reader = self.endpoint.events(self.request)
             self._scanner = _body.EventScanner(self.endpoint, self._reader)
         elif "json" in content_type or not content_type:
-            self._collector = _body.DocumentCollector()
+            self._collector = _body.DocumentCollector(self.endpoint)
         _body.install(response, self, is_async)
         self.observed = True
         if self.hides_usage:
@@ -202,6 +203,15 @@ class Operation:
         if not self._ending.locked():
             self._end_observed(None)
 
+    def drop(self) -> None:
+        """The body was collected as garbage; that may happen in the midst of telemetry's own work, whose locks are held then."""
+        if self._ending.locked():
+            return
+        if inside_telemetry():
+            self._recorder.postpone(self.abandon)
+        else:
+            self.abandon()
+
     def fail(self, error: BaseException) -> None:
         """Reading the body raised."""
         if not self._ending.locked():
@@ -250,3 +260,20 @@ class Operation:
 
 def _content_type(response: _body.HttpResponse) -> str:
     return response.headers.get("content-type") or ""
+
+
+def inside_telemetry() -> bool:
+    """Whether code that may hold a lock of telemetry's, OpenTelemetry's or our own, is at work up the stack of this thread."""
+    frame = currentframe()
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(_LOCKING):
+            return True
+        frame = frame.f_back
+    return False
+
+
+_LOCKING = (
+    "opentelemetry.sdk.",
+    "opentelemetry.exporter.",
+    *(f"{__package__}.{room}" for room in ("recorder", "ledger", "pricing", "_nesting", "_stream_usage")),
+)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -108,6 +109,7 @@ class Recorder:
         self._instruments = Instruments(meter, config)
         self._ledger = Ledger()
         self._failures: set[str] = set()
+        self._postponed: deque[Callable[[], None]] = deque()
 
     @property
     def wants_chunk_times(self) -> bool:
@@ -121,6 +123,7 @@ class Recorder:
 
     def begin(self, endpoint: Endpoint, server: Server, request: Request) -> Operation:
         """Starts the operation's span, unless something else describes the call already."""
+        self._catch_up()
         context = get_current()
         enclosing, span = None, None
         mode = "none" if endpoint.is_silent else self._config.spans
@@ -160,6 +163,19 @@ class Recorder:
                     operation.span.end()
                 except Exception as problem:
                     self.failed_inside(problem)
+            if self._postponed:
+                self._catch_up()
+
+    def postpone(self, end: Callable[[], None]) -> None:
+        """Keeps an end until telemetry is not in the midst of something; the next operation that begins or ends does it."""
+        self._postponed.append(end)
+
+    def _catch_up(self) -> None:
+        while self._postponed:
+            try:
+                self._postponed.popleft()()
+            except IndexError:
+                return
 
     def failed_inside(self, error: BaseException) -> None:
         """Logs a failure of ours: once per cause, at debug after that."""
@@ -222,7 +238,8 @@ class Recorder:
         if not response.finished:
             return
         owed = self._ledger.settle(identifier, started if self._config.count_foreign else None)
-        if owed is None or (response.usage is None and response.reported is None):
+        is_billed = response.usage is not None or response.reported is not None or response.is_unreported
+        if owed is None or not is_billed:
             return
         finished = _Finished(owed, operation)
         outcome = self._price(finished, response, None)

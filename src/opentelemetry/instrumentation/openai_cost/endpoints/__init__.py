@@ -52,7 +52,7 @@ ENDPOINTS = {
 """By HTTP method and path, the query left out."""
 
 
-_WITH_ID = (
+WITH_ID = (
     ("get", re.compile(r"/responses/(?P<id>[^/]+)"), FETCH_RESPONSE),
     ("post", re.compile(r"/responses/(?P<id>[^/]+)/cancel"), CANCEL_RESPONSE),
     ("get", re.compile(r"/batches/(?P<id>[^/]+)"), FETCH_BATCH),
@@ -65,7 +65,7 @@ _WITH_ID = (
     ("get", re.compile(r"/threads/[^/]+/runs/(?P<id>[^/]+)"), FETCH_RUN),
     ("post", re.compile(r"/threads/[^/]+/runs/(?P<id>[^/]+)/cancel"), FETCH_RUN),
 )
-"""Endpoints with an id in their path."""
+"""Endpoints with an id in their path: method, pattern of the path, endpoint."""
 _FIRST_SEGMENTS = ("/responses/", "/batches/", "/videos/", "/fine_tuning/jobs/", "/threads/")
 
 
@@ -85,7 +85,7 @@ def identifier(method: str, url: str) -> str | None:
 
 def _with_id(method: str, path: str) -> tuple[Endpoint | None, str | None]:
     if path.startswith(_FIRST_SEGMENTS):
-        for verb, pattern, endpoint in _WITH_ID:
+        for verb, pattern, endpoint in WITH_ID:
             if verb == method and (match := pattern.fullmatch(path)):
                 return endpoint, match["id"]
     return None, None
@@ -103,6 +103,7 @@ def _path(url: str) -> str:
 
 __all__ = [
     "ENDPOINTS",
+    "WITH_ID",
     "Endpoint",
     "EventReader",
     "Kind",

@@ -67,6 +67,7 @@ class Response(NamedTuple):
         priced_model: the price book's name of the model, where it is not the model's own.
         is_job: whether it is billed when finished, and may be read many times.
         finished: whether a job has come to its end.
+        is_unreported: whether a job did work that is billed, and does not say how much.
     """
 
     id: str | None = None
@@ -84,6 +85,7 @@ class Response(NamedTuple):
     priced_model: str | None = None
     is_job: bool = False
     finished: bool = False
+    is_unreported: bool = False
 
 
 class EventReader(Protocol):
@@ -121,6 +123,7 @@ class Endpoint:
         read_response: reads a response, as JSON or as the SDK's model.
         events: makes a reader for a streamed response.
         usage_if_asked: whether a stream carries its usage only if ``stream_options.include_usage`` asks for it.
+        is_read_whole: whether more matters of a large document than its usage, its id, its model and its tier.
         markers: byte strings of which an event that matters, after the opening, holds at least one.
     """
 
@@ -138,3 +141,4 @@ class Endpoint:
     counted_as: str = ""
     is_silent: bool = False
     usage_if_asked: bool = False
+    is_read_whole: bool = False

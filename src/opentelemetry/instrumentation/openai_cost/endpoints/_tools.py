@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..usage import Fee, ModelUsage, Tokens, Usage
 from ._facts import Request
 from ._fields import Fields, fields, items, text, tokens, whole
@@ -41,9 +43,8 @@ def response_fees(response: Fields, request: Request) -> tuple[Fee, ...]:
     file_searches = sum(item.get("type") == "file_search_call" for item in output)
     if file_searches:
         fees.append(Fee("file_search", file_searches))
-    containers = _containers(output)
-    if containers:
-        fees.append(Fee(f"container_{_memory(asked, request)}", containers * _MINIMUM_MINUTES, lower_bound=True))
+    for memory, containers in _containers(output, asked, request).items():
+        fees.append(Fee(f"container_{memory}", containers * _MINIMUM_MINUTES, lower_bound=True))
     return tuple(fees)
 
 
@@ -83,24 +84,22 @@ def _is_search(action: object) -> bool:
     return action is None or fields(action).get("type") in ("search", None)
 
 
-def _containers(output: list[Fields]) -> int:
-    ids: set[str] = set()
+def _containers(output: list[Fields], asked: list[Fields], request: Request) -> Counter[str]:
+    """How many containers of each size were used; two tools may have containers of two sizes."""
+    used: dict[str, str] = {}
     for item in output:
         if item.get("type") == "code_interpreter_call":
-            ids.add(text(item.get("container_id")) or "")
+            used.setdefault(text(item.get("container_id")) or "", "code_interpreter")
         elif item.get("type") == "shell_call":
             environment = fields(item.get("environment"))
             if text(environment.get("type")) in ("container_auto", "container_reference", "container"):
-                ids.add(text(environment.get("container_id")) or "")
-    return len(ids)
-
-
-def _memory(asked: list[Fields], request: Request) -> str:
-    for tool in asked:
-        memory = memory_limit(tool)
-        if memory is not None:
-            return memory
-    return request.container_memory or "1g"
+                used.setdefault(text(environment.get("container_id")) or "", "shell")
+    if not used:
+        return Counter()
+    sizes = {tool.get("type"): memory for tool in asked if (memory := memory_limit(tool)) is not None}
+    if not sizes:
+        return Counter({request.container_memory or "1g": len(used)})
+    return Counter(sizes.get(kind, "1g") for kind in used.values())
 
 
 def memory_limit(tool: Fields) -> str | None:

@@ -57,6 +57,7 @@ FETCH_RESPONSE = Endpoint(
     read_response=read_fetched,
     events=lambda request: ResponseEvents(request, read_fetched),
     markers=RESPONSES.markers,
+    is_read_whole=True,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
 )
 CANCEL_RESPONSE = Endpoint(
@@ -67,5 +68,6 @@ CANCEL_RESPONSE = Endpoint(
     counted_as="chat",
     read_request=read_request,
     read_response=read_fetched,
+    is_read_whole=True,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
 )

@@ -42,7 +42,8 @@ def read_batch(body: Fields, request: Request) -> Response:
         attributes[semconv.OWN_BATCH_STATUS] = status
     if (endpoint := text(body.get("endpoint"))) is not None:
         attributes[semconv.OWN_BATCH_ENDPOINT] = endpoint
-    if (total := whole(fields(body.get("request_counts")).get("total"))) is not None:
+    requests = fields(body.get("request_counts"))
+    if (total := whole(requests.get("total"))) is not None:
         attributes[semconv.OWN_BATCH_REQUEST_COUNT] = total
     is_finished = status in ("completed", "expired", "cancelled", "failed")
     has_work = counts is not None and bool(counts.input or counts.output)
@@ -55,6 +56,8 @@ def read_batch(body: Fields, request: Request) -> Response:
         attributes=attributes,
         finished=is_finished,
         is_job=True,
+        # Azure's batches have no usage, nor have OpenAI's of before September 2025.
+        is_unreported=is_finished and counts is None and bool(whole(requests.get("completed"))),
     )
 
 
@@ -76,6 +79,7 @@ def read_video(body: Fields, request: Request) -> Response:
         status=status,
         finished=is_finished,
         is_job=True,
+        is_unreported=status == "completed" and usage is None,
     )
 
 
@@ -92,6 +96,8 @@ def read_fine_tuning(body: Fields, request: Request) -> Response:
         status=status,
         finished=is_finished,
         is_job=True,
+        # Reinforcement fine-tuning is billed by the hour, which the job does not state.
+        is_unreported=status == "succeeded" and not trained,
     )
 
 
@@ -144,12 +150,22 @@ def _started(name: str, counted_as: str, read: Callable[[Fields, Request], Respo
         billing="later",
         counted_as=counted_as,
         is_silent=True,
+        is_read_whole=True,
         priced_by=priced_by,
     )
 
 
 def _fetched(name: str, operation: str, counted_as: str, read: Callable[[Fields, Request], Response]) -> Endpoint:
-    return Endpoint(name, operation, "other", read_request, read, billing="fetch", counted_as=counted_as)
+    return Endpoint(
+        name,
+        operation,
+        "other",
+        read_request,
+        read,
+        billing="fetch",
+        counted_as=counted_as,
+        is_read_whole=True,
+    )
 
 
 _RUN_EVENTS = (
@@ -176,6 +192,7 @@ CREATE_RUN = Endpoint(
     read_response=read_run,
     events=_RunEvents,
     markers=_RUN_EVENTS,
+    is_read_whole=True,
     priced_by="tokens",
 )
 FETCH_RUN = _fetched("runs", "fetch_run", "invoke_agent", read_run)
