@@ -13,14 +13,23 @@ The package must be installed (``pip install -e .``); everything else is standar
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, Endpoint
+from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, WITH_ID, Endpoint
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- coverage -->", "<!-- /coverage -->"
+_ID = re.compile(r"\(\?P<id>\[\^/\]\+\)|\[\^/\]\+")
+"""How an id stands in the pattern of a path, be it the one that is read or not."""
+
+
+def dispatched() -> dict[tuple[str, str], Endpoint]:
+    """Every endpoint by method and path, those with an id in their path last."""
+    with_id = {(method, _ID.sub("{id}", pattern.pattern)): endpoint for method, pattern, endpoint in WITH_ID}
+    return {**ENDPOINTS, **with_id}
 
 
 def render(endpoints: Mapping[tuple[str, str], Endpoint]) -> str:
@@ -29,6 +38,8 @@ def render(endpoints: Mapping[tuple[str, str], Endpoint]) -> str:
     for (method, path), endpoint in endpoints.items():
         operation = f"`{endpoint.operation}`{', no span' if endpoint.is_silent else ''}"
         priced_by = f"{endpoint.priced_by}{', when seen finished' if endpoint.billing == 'later' else ''}"
+        if endpoint.billing == "fetch":
+            priced_by = "nothing of its own; counts what it sees finished, once"
         streamed = "yes" if endpoint.events is not None else ""
         lines.append(f"| `{method.upper()} {path}` | {operation} | {priced_by} | {streamed} |".replace("|  |", "| |"))
     return "\n".join(lines)
@@ -54,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, default=README)
     options = parser.parse_args(arguments)
     committed = options.readme.read_text(encoding="utf-8")
-    text = renewed(committed, render(ENDPOINTS))
+    text = renewed(committed, render(dispatched()))
     if text == committed:
         return 0
     if options.check:

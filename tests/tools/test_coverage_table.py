@@ -4,11 +4,12 @@
 """The README's table of endpoints is the one that the package dispatches on."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
-from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS
+from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, WITH_ID, find
 
 ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("coverage_table", ROOT / "tools/coverage_table.py")
@@ -23,15 +24,24 @@ def test_the_readme_has_the_table_of_the_endpoints_as_they_are():
 
 
 def test_every_endpoint_is_one_line_that_says_what_it_is_priced_by():
-    _, _, *rows = tool.render(ENDPOINTS).splitlines()
-    assert len(rows) == len(ENDPOINTS)
-    for row, ((method, path), endpoint) in zip(rows, ENDPOINTS.items(), strict=True):
+    _, _, *rows = tool.render(tool.dispatched()).splitlines()
+    assert len(rows) == len(ENDPOINTS) + len(WITH_ID)
+    for row, ((method, path), endpoint) in zip(rows, tool.dispatched().items(), strict=True):
         request, operation, priced_by, streamed = [cell.strip() for cell in row.strip("|").split("|")]
         assert request == f"`{method.upper()} {path}`"
         assert f"`{endpoint.operation}`" in operation
-        assert endpoint.priced_by
-        assert endpoint.priced_by in priced_by
+        if endpoint.billing == "fetch":
+            assert "counts what it sees finished" in priced_by
+        else:
+            assert endpoint.priced_by
+            assert endpoint.priced_by in priced_by
         assert (streamed == "yes") is (endpoint.events is not None)
+
+
+@pytest.mark.parametrize("request_line", list(tool.dispatched()))
+def test_every_line_is_dispatched_as_the_table_says(request_line):
+    method, path = request_line
+    assert find(method, re.sub(r"\{id\}", "id_1", path)) is tool.dispatched()[request_line]
 
 
 def test_checking_finds_an_old_table_and_changes_nothing(tmp_path, capsys):
@@ -48,7 +58,7 @@ def test_writing_replaces_the_table_and_nothing_else(tmp_path):
     assert tool.main(["--readme", str(readme)]) == 0
     assert tool.main(["--check", "--readme", str(readme)]) == 0
     text = readme.read_text(encoding="utf-8")
-    assert text == OUTDATED.replace("old", tool.render(ENDPOINTS))
+    assert text == OUTDATED.replace("old", tool.render(tool.dispatched()))
 
 
 @pytest.mark.parametrize("text", ["no markers", tool.BEGIN, f"{tool.END}\n{tool.BEGIN}"])

@@ -123,7 +123,8 @@ class Recorder:
 
     def begin(self, endpoint: Endpoint, server: Server, request: Request) -> Operation:
         """Starts the operation's span, unless something else describes the call already."""
-        self._catch_up()
+        if self._postponed:
+            self._catch_up()
         context = get_current()
         enclosing, span = None, None
         mode = "none" if endpoint.is_silent else self._config.spans
@@ -266,7 +267,7 @@ class Recorder:
                 return Unpriced("error")
             is_running = (operation.request.background or response.is_job) and not response.finished
             return Unpriced("background" if is_running else "no_usage")
-        request, server = operation.request, operation.server
+        request, server, endpoint = operation.request, operation.server, operation.price_endpoint
         terms = Terms(
             model=response.priced_model or response.model or request.model,
             requested_model=request.model,
@@ -275,8 +276,8 @@ class Recorder:
             tier=response.service_tier,
             window=request.window,
             region=server.region,
-            endpoint=operation.price_endpoint,
-            batch=operation.price_endpoint == "batch",
+            endpoint=endpoint,
+            batch=endpoint == "batch",
             at=response.created if response.created and 0 < response.created < _FUTURE else operation.began,
         )
         return self._book().quote(usage, terms)

@@ -63,6 +63,12 @@ class ChunkReader:
 
 def in_order(reasons: dict[int, str]) -> tuple[str, ...]:
     """Finish reasons by choice; ``error`` where a choice between others has none (semantic-conventions-genai#363)."""
+    if len(reasons) < 2:
+        return tuple(reasons.values()) if 0 in reasons else _with_gaps(reasons)
+    return _with_gaps(reasons)
+
+
+def _with_gaps(reasons: dict[int, str]) -> tuple[str, ...]:
     if not reasons:
         return ()
     return tuple(reasons.get(index, "error") for index in range(min(max(reasons), 127) + 1))

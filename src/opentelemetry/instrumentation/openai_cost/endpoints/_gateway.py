@@ -39,7 +39,10 @@ def in_usage(usage: object) -> Reported | None:
     used = fields(usage)
     cost = used.get("cost")
     if cost is None:
-        ticks = _amount(used.get("cost_in_usd_ticks"))
+        ticks = used.get("cost_in_usd_ticks")
+        if ticks is None:
+            return None
+        ticks = _amount(ticks)
         return None if ticks is None else Reported(EXACT.multiply(ticks, _USD_PER_TICK), "USD")
     if not isinstance(cost, (int, float)):
         total = _amount(fields(cost).get("total_cost"))

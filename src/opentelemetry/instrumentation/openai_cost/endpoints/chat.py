@@ -31,13 +31,14 @@ def common_attributes(body: Fields) -> dict[str, AttributeValue]:
         value = body.get(name)
         if value is not None and (value := number(value)) is not None:
             attributes[attribute] = value
-    if (limit := whole(body.get("max_completion_tokens"))) is not None or (
-        limit := whole(body.get("max_tokens"))
-    ) is not None:
+    limit = body.get("max_completion_tokens")
+    if limit is None:
+        limit = body.get("max_tokens")
+    if limit is not None and (limit := whole(limit)) is not None:
         attributes[gen_ai.GEN_AI_REQUEST_MAX_TOKENS] = limit
-    if (seed := whole(body.get("seed"))) is not None:
+    if (seed := body.get("seed")) is not None and (seed := whole(seed)) is not None:
         attributes[gen_ai.GEN_AI_REQUEST_SEED] = seed
-    if (count := whole(body.get("n"))) is not None and count != 1:
+    if (count := body.get("n")) is not None and (count := whole(count)) is not None and count != 1:
         attributes[gen_ai.GEN_AI_REQUEST_CHOICE_COUNT] = count
     if (stop := body.get("stop")) is not None:
         sequences = [stop] if isinstance(stop, str) else [item for item in items(stop) if isinstance(item, str)]
@@ -90,7 +91,8 @@ def read_response(body: Fields, request: Request) -> Response:
 
 
 def _output_type(body: Fields) -> str | None:
-    if any(modality == "audio" for modality in items(body.get("modalities"))):
+    modalities = body.get("modalities")
+    if modalities is not None and "audio" in items(modalities):
         return "speech"
     wanted = body.get("response_format")
     return None if wanted is None else _OUTPUT_TYPES.get(text(fields(wanted).get("type")) or "")

@@ -281,9 +281,9 @@ class Quote(NamedTuple):
             output=_scaled(tokens.get("output_visible", 0) + reasoning, scale),
             tool=tool,
             other=_sum(others.values()) if others else _ZERO,
-            cache_read=_scaled(cache_read, scale),
-            cache_write=_scaled(cache_write, scale),
-            reasoning=_scaled(reasoning, scale),
+            cache_read=_scaled(cache_read, scale) if cache_read else _ZERO,
+            cache_write=_scaled(cache_write, scale) if cache_write else _ZERO,
+            reasoning=_scaled(reasoning, scale) if reasoning else _ZERO,
         )
 
 
