@@ -39,6 +39,7 @@ RATES = {
     "gpt-5.4-mini-2026-03-17": ("0.75", "0.075", "4.5"),
     "gpt-5.5-2026-04-23": ("5", "0.5", "30"),
     "gpt-5.6-luna": ("0.2", "0.02", "1.2", "0.25", "0.5"),
+    "gpt-6-luna, batch": ("0.05", "0", "0.25"),
     "gpt-6-luna": ("0.1", "0.01", "0.5", "0.125", "0.25"),
     "gpt-6-sol, priority": ("4", "0.4", "20", "5", "10"),
     "gpt-6.1-sol": ("2", "0.1", "10", "2.5", "5"),
@@ -97,6 +98,8 @@ def expected(entry: dict) -> Decimal:
 
 
 def label(entry: dict) -> str:
+    if entry["endpoint"] == "/batches":
+        return f"{entry['model']}, batch"
     tier = entry["service_tier"]
     return entry["model"] if tier in (None, "default") else f"{entry['model']}, {tier}"
 
@@ -130,7 +133,7 @@ class TestWithTheEmbeddedServer:
         total = shown.pop("total")
         assert shown == {name: amount.quantize(Decimal("0.000001")) for name, amount in sums.items()}
         assert total == sum(sums.values()).quantize(Decimal("0.000001"))
-        assert f"\n{total} USD for 28 of 34 calls. An estimate, not an invoice.\n" in done.stdout
+        assert f"\n{total} USD for 30 of 36 calls. An estimate, not an invoice.\n" in done.stdout
 
     def test_every_reported_token_is_in_the_total(self, demonstration):
         done, ledger = demonstration
@@ -138,7 +141,9 @@ class TestWithTheEmbeddedServer:
         calls, tokens_in, cached, written, tokens_out, reasoning = [
             int(cell.replace(",", "")) for cell in table[-1].split()[1:]
         ]
-        usages = [entry["usage"] for entry in ledger if entry["usage"] and "total_tokens" in entry["usage"]]
+        # What is billed later is in the metric of the cost, which has no tokens.
+        now = [entry for entry in ledger if not entry["later"]]
+        usages = [entry["usage"] for entry in now if entry["usage"] and "total_tokens" in entry["usage"]]
         inputs = [usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {} for usage in usages]
         outputs = [
             usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {} for usage in usages
@@ -162,6 +167,16 @@ class TestWithTheEmbeddedServer:
             ("", "acme-velo-1"),
         ]
         assert "1 call  containers  at least 0.030000 USD" in listed
+
+    def test_what_is_billed_later_is_counted_once_and_no_longer_listed_as_without_a_price(self, demonstration):
+        done, ledger = demonstration
+        later = [f"{expected(entry):.6f}" for entry in ledger if entry["later"]]
+        assert len(later) == 2
+        first = r"in the background, 2 looks +gpt-6\.1-terra +no price: background\n +counted when finished +gpt-6\.1-terra +"
+        second = r"batch, 2 looks +gpt-6-luna, batch +"
+        found = re.search(rf"{first}(\S+)\n{second}(\S+)\n", done.stdout)
+        assert [*found.groups()] == later
+        assert "background: " not in done.stdout.split("NOT PRICED")[1]
 
     def test_errors_are_listed(self, demonstration):
         done, _ = demonstration
@@ -199,7 +214,7 @@ class TestWithAKey:
         ledger = tmp_path / "ledger.jsonl"
         done = run("--embedded", "--ledger", str(ledger), environment={"OPENAI_API_KEY": "mine"})
         assert done.returncode == 0
-        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 32
+        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 34
 
 
 class TestWhenSomethingIsOff:

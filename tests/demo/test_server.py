@@ -456,6 +456,35 @@ def test_a_wrong_parameter_gets_400_with_its_name(client, reported, wrong, param
     assert reported() == ()
 
 
+@responses_api
+def test_a_response_in_the_background_is_finished_at_the_second_look(client, reported):
+    first = client.post(
+        "/responses", body={"model": "gpt-6-luna", "input": "Hello", "background": True}, cast_to=object
+    )
+    assert (first["status"], first["usage"], first["background"]) == ("queued", None, True)
+    looks = [client.get(f"/responses/{first['id']}", cast_to=object) for _ in range(3)]
+    assert [look["status"] for look in looks] == ["in_progress", "completed", "completed"]
+    [entry] = reported()
+    assert entry.later
+    assert looks[1]["usage"] == looks[2]["usage"] == entry.usage
+
+
+def test_a_batch_is_finished_at_the_first_look(client, reported):
+    batches = client.batches
+    first = batches.create(input_file_id="file-1", endpoint="/v1/chat/completions", completion_window="24h")
+    looks = [batches.retrieve(first.id) for _ in range(2)]
+    assert [first.status, *(look.status for look in looks)] == ["validating", "completed", "completed"]
+    [entry] = reported()
+    assert entry.later
+    assert entry.usage == {**entry.usage, "input_tokens": 60_000, "output_tokens": 8_000, "total_tokens": 68_000}
+
+
+def test_a_job_that_nobody_started_gets_404(client):
+    for path in ("/responses/resp_1", "/batches/batch_1"):
+        with pytest.raises(openai.NotFoundError):
+            client.get(path, cast_to=object)
+
+
 def test_an_unknown_path_gets_404(client):
     with pytest.raises(openai.NotFoundError):
         client.post("/nothing", body={}, cast_to=object)
@@ -464,6 +493,6 @@ def test_an_unknown_path_gets_404(client):
 def test_a_ledger_entry_is_one_line_of_json():
     entry = LedgerEntry("/embeddings", "text-embedding-3-small", None, {"prompt_tokens": 1}, {})
     assert entry.to_json() == (
-        '{"endpoint": "/embeddings", "model": "text-embedding-3-small", "service_tier": null,'
+        '{"endpoint": "/embeddings", "later": false, "model": "text-embedding-3-small", "service_tier": null,'
         ' "tools": {}, "units": {}, "usage": {"prompt_tokens": 1}}'
     )

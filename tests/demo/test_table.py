@@ -270,6 +270,21 @@ def test_the_table_is_ascii_and_keeps_to_its_width():
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
+@pytest.mark.parametrize(
+    ("attributes", "label"),
+    [
+        ({"gen_ai.operation.name": "batch", "gen_ai.response.model": "gpt-6-luna"}, "gpt-6-luna, batch"),
+        ({"gen_ai.request.model": "gpt-6-sol", "openai.response.service_tier": "default"}, "gpt-6-sol"),
+        ({"gen_ai.request.model": "gpt-6-sol", "openai.response.service_tier": "flex"}, "gpt-6-sol, flex"),
+        ({}, "unknown model"),
+    ],
+)
+def test_what_the_metric_counted_is_a_call_of_one_part_and_without_tokens(attributes, label):
+    call = Call.from_cost({"gen_ai.operation.name": "chat", "gen_ai.usage.cost.currency": "USD", **attributes}, 0.005)
+    assert (call.label, call.amount, call.currency, call.tokens) == (label, Decimal("0.005"), "USD", None)
+    assert call.parts == Parts(other=Decimal("0.005"))
+
+
 def test_one_call_is_one_line():
     calls = read(PRICED, PARTIAL, UNPRICED, FAILED)
     calls.append(replace(calls[0], currency="EUR"))

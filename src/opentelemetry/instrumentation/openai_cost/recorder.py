@@ -441,7 +441,9 @@ class Instruments:
     ) -> None:
         """Duration, tokens and chunk times of an operation that nothing else describes."""
         context = operation.context
-        attributes = _with_openai(common, response)
+        attributes = common
+        if response.service_tier is not None:
+            attributes = {**common, semconv.OPENAI_RESPONSE_SERVICE_TIER: response.service_tier}
         tokens = None if response.usage is None else response.usage.tokens
         if error_type is None:
             self._duration.record(operation.duration, attributes, context)
@@ -566,15 +568,6 @@ def qualified_name(error: BaseException) -> str:
     """The name of an error's class, with its module unless it is built in."""
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _with_openai(common: Attributes, response: Response) -> Attributes:
-    attributes = dict(common)
-    if response.service_tier is not None:
-        attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = response.service_tier
-    if response.system_fingerprint is not None:
-        attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = response.system_fingerprint
-    return attributes
 
 
 def _by_modality(tokens: Tokens, kind: str) -> list[tuple[str, int]]:

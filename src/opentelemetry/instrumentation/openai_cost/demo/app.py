@@ -4,7 +4,7 @@
 
 It is run as any application is: ``opentelemetry-instrument python -m …``. Nothing in the functions of the
 help desk knows of costs. Only :func:`main` does, and it has them from telemetry: from the attributes of the
-spans that the calls left behind.
+spans that the calls left behind, and, for what is billed when it is finished, from the metric of the cost.
 """
 
 from __future__ import annotations
@@ -20,13 +20,21 @@ from dataclasses import dataclass
 
 import openai
 from openai import AsyncOpenAI, OpenAI
+from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    HistogramDataPoint,
+    InMemoryMetricReader,
+    MetricsData,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import BaseModel
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 
+from .. import semconv
 from .answers import OVER_QUOTA_KEY
 from .table import Call, call_header, call_line, render
 
@@ -275,6 +283,22 @@ def read_the_archive(client: OpenAI) -> None:
     client.responses.create(model="gpt-5.4", input=f"{ARCHIVE}\nWhat do people ask most?")
 
 
+def answer_overnight(client: OpenAI) -> None:
+    """A response made in the background: billed when it is done, which is seen by asking for it."""
+    response = client.responses.create(model="gpt-6.1-terra", input=QUESTION, background=True)
+    while response.status in ("queued", "in_progress"):
+        response = client.responses.retrieve(response.id)
+
+
+def answer_all_at_once(client: OpenAI) -> None:
+    """A batch, at half price; read twice when it is finished, and billed once."""
+    batch = client.batches.create(
+        input_file_id="file-of-questions", endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    for _ in range(2):
+        client.batches.retrieve(batch.id)
+
+
 def calculate(client: OpenAI) -> None:
     """A container that runs code: billed by the minute, and the answer does not say how many."""
     client.responses.create(
@@ -309,11 +333,13 @@ class Task:
         label: what it shows, in a few words.
         run: does it.
         live: cheap and plain enough for a real account as well.
+        later: what it starts is billed when finished: no span has that cost, the metric has it.
     """
 
     label: str
     run: Callable[[OpenAI], None]
     live: bool = False
+    later: bool = False
 
 
 TASKS = (
@@ -341,6 +367,8 @@ TASKS = (
     Task("legacy completion", complete_a_sentence),
     Task("compaction", shorten_a_conversation),
     Task("long context, > 272,000", read_the_archive),
+    Task("in the background, 2 looks", answer_overnight, later=True),
+    Task("batch, 2 looks", answer_all_at_once, later=True),
     Task("code interpreter", calculate),
     Task("container", rent_a_computer),
     Task("stream without usage", answer_without_usage),
@@ -351,7 +379,7 @@ TASKS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does the tasks, and prints what they cost according to the spans.
+    """Does the tasks, and prints what they cost according to the telemetry.
 
     Args:
         arguments: ``--live`` leaves out what only the embedded server should be asked for.
@@ -365,13 +393,14 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     spans = InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(spans))
+    costs = _costs()
 
     print(call_header(), flush=True)
     seen: list[Call] = []
     with OpenAI(max_retries=0) as client:
         for task in TASKS:
             if task.live or "--live" not in arguments:
-                seen += _run(task, client, spans)
+                seen += _run(task, client, spans, costs)
     if not seen:
         print(f"\nThe instrumentation left no span: {_diagnosis()}")
         return 1
@@ -379,7 +408,35 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter) -> list[Call]:
+def _costs() -> InMemoryMetricReader | None:
+    """Reads what has been counted since it was last asked; None where the SDK takes no reader once it runs."""
+    add = getattr(metrics.get_meter_provider(), "add_metric_reader", None)
+    if not isinstance(metrics.get_meter_provider(), MeterProvider) or add is None:
+        return None
+    reader = InMemoryMetricReader(preferred_temporality={Histogram: AggregationTemporality.DELTA})
+    add(reader)
+    return reader
+
+
+def _counted(data: MetricsData | None) -> list[Call]:
+    """The costs in the histogram, one call for each of its points."""
+    return [
+        Call.from_cost(point.attributes or {}, point.sum)
+        for resource in (data.resource_metrics if data is not None else ())
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == semconv.METRIC_COST
+        for point in metric.data.data_points
+        if isinstance(point, HistogramDataPoint)
+    ]
+
+
+def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter, costs: InMemoryMetricReader | None) -> list[Call]:
+    if task.later and costs is None:
+        print(f"{task.label:<29}  skipped: this opentelemetry-sdk takes no metric reader once it runs", flush=True)
+        return []
+    if costs is not None:
+        costs.get_metrics_data()
     failure = None
     try:
         task.run(client)
@@ -391,6 +448,11 @@ def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter) -> list[Call]:
     calls = [call for span in finished if (call := Call.from_attributes(span.attributes or {})) is not None]
     for index, call in enumerate(calls):
         print(call_line("" if index else task.label, call), flush=True)
+    if task.later and costs is not None and (counted := _counted(costs.get_metrics_data())):
+        for call in counted:
+            print(call_line("  counted when finished" if calls else task.label, call), flush=True)
+        # What was not priced at first is now: it does not stand in the table twice.
+        return counted
     if not calls and isinstance(failure, (AttributeError, TypeError)):
         print(f"{task.label:<29}  skipped: openai {openai.__version__} cannot do this", flush=True)
     elif not calls:

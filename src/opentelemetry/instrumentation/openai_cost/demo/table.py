@@ -50,7 +50,7 @@ class Parts:
         output: tokens that the caller sees.
         reasoning: tokens that the model spent on thinking.
         tools: fees of hosted tools.
-        other: whatever is not billed by token, and amounts that a provider reported in one sum.
+        other: whatever is not billed by token, and amounts that are known in one sum only.
     """
 
     input: Decimal = _ZERO
@@ -180,6 +180,23 @@ class Call:
             reason=_string(attributes.get(semconv.OWN_UNPRICED_REASON)) if amount is None else None,
             error=error,
             price_list=" ".join(filter(None, map(_string, price_list))) or None,
+        )
+
+    @classmethod
+    def from_cost(cls, attributes: Mapping[str, object], amount: float) -> Call:
+        """Reads a call off a point of the cost metric: neither tokens nor parts are in it."""
+        cost = _decimal(amount) or _ZERO
+        tier = _string(attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER))
+        if attributes.get(gen_ai.GEN_AI_OPERATION_NAME) == "batch":
+            tier = "batch"
+        return cls(
+            model=_string(attributes.get(gen_ai.GEN_AI_RESPONSE_MODEL))
+            or _string(attributes.get(gen_ai.GEN_AI_REQUEST_MODEL))
+            or "unknown model",
+            tier=None if tier == "default" else tier,
+            amount=cost,
+            currency=_string(attributes.get(semconv.COST_CURRENCY)) or "USD",
+            parts=Parts(other=cost),
         )
 
     @property

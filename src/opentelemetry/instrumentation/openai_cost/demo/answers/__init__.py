@@ -11,6 +11,7 @@ A further endpoint is one more handler and one more line in :data:`HANDLERS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .audio import speech, transcription, translation
@@ -20,6 +21,7 @@ from .containers import container
 from .decisions import decision
 from .embeddings import embeddings
 from .images import image_edit, image_generation
+from .jobs import batch, look
 from .provider import Provider
 from .responses import compacted_response, response
 from .wire import BadRequest, Reply, Request, error
@@ -42,7 +44,9 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/v1/audio/translations"): translation,
     ("POST", "/v1/decisions"): decision,
     ("POST", "/v1/containers"): container,
+    ("POST", "/v1/batches"): batch,
 }
+_JOB = re.compile(r"/v1/(responses|batches)/[^/]+")
 
 
 def answer(request: Request, provider: Provider) -> Reply:
@@ -52,7 +56,10 @@ def answer(request: Request, provider: Provider) -> Reply:
         return error(401, "invalid_request_error", "You did not provide an API key.", code="invalid_api_key")
     if key == OVER_QUOTA_KEY:
         return error(429, "insufficient_quota", "This key has no quota left.", code="insufficient_quota")
-    handler = HANDLERS.get((request.method, request.path.rstrip("/")))
+    path = request.path.rstrip("/")
+    handler = HANDLERS.get((request.method, path))
+    if request.method == "GET" and _JOB.fullmatch(path):
+        handler = look
     if handler is None:
         message = f"Unknown request URL: {request.method} {request.path}."
         return error(404, "invalid_request_error", message, code="unknown_url")

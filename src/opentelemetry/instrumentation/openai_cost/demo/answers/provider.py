@@ -55,6 +55,7 @@ class LedgerEntry:
         usage: the ``usage`` object as sent; None if none was sent.
         tools: uses of hosted tools that are billed, by tool.
         units: what is billed by other units, by unit, where the answer has no ``usage`` for it.
+        later: whether it is billed when finished: the call that started it reported nothing.
     """
 
     endpoint: str
@@ -63,6 +64,7 @@ class LedgerEntry:
     usage: JsonObject | None
     tools: Mapping[str, int] = field(default_factory=dict[str, int])
     units: Mapping[str, float] = field(default_factory=dict[str, float])
+    later: bool = False
 
     def to_json(self) -> str:
         """The entry as one line of JSON."""
@@ -76,6 +78,7 @@ class Provider:
         self._lock = threading.Lock()
         self._prompts: dict[str, list[str]] = {}
         self._conversations: dict[str, str] = {}
+        self._jobs: dict[str, list[JsonObject]] = {}
         self._ledger: list[LedgerEntry] = []
 
     @property
@@ -109,6 +112,21 @@ class Provider:
             prompts.append(text)
             del prompts[:-_REMEMBERED]
         return read, _cacheable(len(text) // 4) - read if bills_writes else None
+
+    def keep(self, states: list[JsonObject]) -> None:
+        """Keeps what those who ask for a job will be told, one state after the other."""
+        with self._lock:
+            self._jobs[string(states[-1]["id"])] = states
+            if len(self._jobs) > _REMEMBERED:
+                del self._jobs[next(iter(self._jobs))]
+
+    def look(self, identifier: str) -> JsonObject | None:
+        """The next state of a job, the last one from then on; None if there is no such job."""
+        with self._lock:
+            states = self._jobs.get(identifier)
+            if states is None:
+                return None
+            return states.pop(0) if len(states) > 1 else states[0]
 
     def remember(self, response_id: str, text: str) -> None:
         """Keeps the text of a response, for a request that continues it."""

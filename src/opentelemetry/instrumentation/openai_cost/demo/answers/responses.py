@@ -1,6 +1,6 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The Responses API: reasoning, structured output, hosted tools, earlier turns, streams, compaction."""
+"""The Responses API: reasoning, structured output, hosted tools, earlier turns, streams, background, compaction."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def response(request: Request, provider: Provider) -> Reply:
             "ttl_12h_tokens": written if lasting else 0,
         }
     usage = _usage(tokens(text) + 4 + images + found, tokens(said) + reasoning, reasoning, input_details)
-    provider.report(LedgerEntry("/responses", snapshot(model), serving_tier(body), usage, uses))
+    later = body.get("background") is True and body.get("stream") is not True
+    provider.report(LedgerEntry("/responses", snapshot(model), serving_tier(body), usage, uses, later=later))
 
     now = int(time.time())
     done: JsonObject = {
@@ -80,7 +81,7 @@ def response(request: Request, provider: Provider) -> Reply:
         "created_at": now,
         "completed_at": now,
         "status": "completed",
-        "background": False,
+        "background": body.get("background") is True,
         "error": None,
         "incomplete_details": None,
         "instructions": body.get("instructions"),
@@ -105,6 +106,11 @@ def response(request: Request, provider: Provider) -> Reply:
         "metadata": {},
     }
     provider.remember(string(done["id"]), f"{turns}\n{said}")
+    if later:
+        queued: JsonObject = {**done, "status": "queued", "completed_at": None, "output": [], "usage": None}
+        del queued["tool_usage"]
+        provider.keep([{**queued, "status": "in_progress"}, done])
+        return Reply(queued)
     return Reply(events=tuple(_events(done))) if body.get("stream") is True else Reply(done)
 
 
