@@ -112,3 +112,21 @@ def test_a_cost_reported_with_a_response_is_passed_on(server, client, instrument
     server.queue(json_answer(response(usage={"cost": 0.75})))
     client(base_url=ROUTER).responses.create(model="gpt-5.5", input="x")
     assert telemetry.attributes()["gen_ai.usage.cost.amount"] == 0.75
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-litellm-cache-key": "k", "x-litellm-response-cost": "0.0"},
+        {"cf-aig-cache-status": "HIT"},
+        {"x-portkey-cache-status": "HIT"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_an_answer_from_a_gateways_cache_costs_nothing(server, client, instrument, telemetry, headers):
+    instrument()
+    server.queue(json_answer(chat(usage={"cost": 0.5}), headers=headers))
+    ask(client(base_url="https://gateway.example/v1"))
+    attributes = telemetry.attributes()
+    assert attributes["gen_ai.usage.cost.amount"] == 0.0
+    assert attributes["gen_ai.usage.cost.source"] == "provider"

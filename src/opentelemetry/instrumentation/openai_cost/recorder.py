@@ -23,7 +23,7 @@ from opentelemetry.util.types import AttributeValue
 
 from . import _nesting, semconv
 from .config import Config
-from .endpoints import Endpoint, Request, Response, in_headers
+from .endpoints import Endpoint, Request, Response, from_cache, in_headers
 from .ledger import Ledger, Started
 from .operation import Operation
 from .pricing import PriceBook, Quote, Terms, Unpriced
@@ -251,7 +251,8 @@ class Recorder:
 
     def _price(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost: as the provider reports it, else at our price list, else why that is not known."""
-        reported = response.reported or in_headers(operation.headers)
+        reported = None if operation.server.price_list is not None else from_cache(operation.headers)
+        reported = reported or response.reported or in_headers(operation.headers)
         if reported is None:
             return self._quote(operation, response, error)
         currency = reported.currency or self._config.provider_cost_currency

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from ._facts import Endpoint, EventReader, Kind, Request, Response
-from ._gateway import Reported, in_headers
+from ._gateway import Reported, from_cache, in_headers
 from .audio import SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from .background import CANCEL_RESPONSE, FETCH_RESPONSE
 from .chat import CHAT
@@ -111,6 +111,7 @@ __all__ = [
     "Request",
     "Response",
     "find",
+    "from_cache",
     "identifier",
     "in_headers",
 ]

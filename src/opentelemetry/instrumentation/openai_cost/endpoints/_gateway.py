@@ -13,6 +13,8 @@ from ..pricing.quote import EXACT
 from ._fields import Fields, fields
 
 _LITELLM_HEADER = "x-litellm-response-cost"
+_LITELLM_CACHE_HEADER = "x-litellm-cache-key"
+_CACHE_STATUS_HEADERS = ("cf-aig-cache-status", "x-portkey-cache-status")
 _USD_PER_TICK = Decimal("1e-10")
 
 
@@ -27,6 +29,9 @@ class Reported:
 
     amount: Decimal
     currency: str | None
+
+
+_NOTHING_TO_PAY = Reported(Decimal(0), "USD")
 
 
 def in_usage(usage: object) -> Reported | None:
@@ -60,6 +65,28 @@ def in_headers(headers: Mapping[str, str] | None) -> Reported | None:
         return None
     amount = _amount(headers[_LITELLM_HEADER])
     return None if amount is None else Reported(amount, "USD")
+
+
+def from_cache(headers: Mapping[str, str] | None) -> Reported | None:
+    """Nothing to pay: the gateway answered from its own cache, whatever usage or cost the repeated answer shows.
+
+    Cloudflare and Portkey say so in a status; the LiteLLM proxy names the key of the entry and a cost of 0.
+    """
+    if headers is None:
+        return None
+    for name in _CACHE_STATUS_HEADERS:
+        if name in headers and headers[name].strip().upper() == "HIT":
+            return _NOTHING_TO_PAY
+    if _LITELLM_CACHE_HEADER in headers and _LITELLM_HEADER in headers and _is_zero(headers[_LITELLM_HEADER]):
+        return _NOTHING_TO_PAY
+    return None
+
+
+def _is_zero(value: str) -> bool:
+    try:
+        return Decimal(value) == 0
+    except InvalidOperation:
+        return False
 
 
 def _own_key(cost: object, used: Fields) -> Reported | None:
