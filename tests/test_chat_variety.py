@@ -111,8 +111,7 @@ def test_audio_in_and_out_have_prices_of_their_own_and_are_parts_of_the_totals(c
     spoken = {"id": "audio_1", "data": "aGVsbG8=", "expires_at": 1_795_003_600, "transcript": "Hello"}
     complete(
         completion("gpt-audio", usage, choice(audio=spoken)),
-        modalities=["text", "audio"],
-        audio={"voice": "alloy", "format": "wav"},
+        extra_body={"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
     )
     # 60 x 2.5 + 40 x 32 + 50 x 10 + 150 x 64 = 11530 millionths
     assert_costs(telemetry, "0.01153", 100, 200)
@@ -129,7 +128,10 @@ def test_audio_without_a_count_of_the_text_leaves_the_rest_to_the_text(complete,
 
 def test_predicted_tokens_are_among_the_output_whether_or_not_they_were_accepted(complete, telemetry):
     predicted = {"accepted_prediction_tokens": 120, "rejected_prediction_tokens": 80}
-    complete(completion("gpt-4o", used(100, 300, None, predicted)), prediction={"type": "content", "content": "x"})
+    complete(
+        completion("gpt-4o", used(100, 300, None, predicted)),
+        extra_body={"prediction": {"type": "content", "content": "x"}},
+    )
     # 100 x 2.5 + 300 x 10 = 3250 millionths
     assert_costs(telemetry, "0.00325", 100, 300)
 
@@ -243,7 +245,10 @@ SEARCH_MODELS = [
 @pytest.mark.parametrize(("model", "amount"), SEARCH_MODELS)
 def test_a_model_that_searches_has_one_fee_a_request(complete, telemetry, model, amount):
     cited = payload("chat_completion_web_search.json")["choices"][0]["message"]["annotations"]
-    complete(completion(model, used(10, 20), choice(content="x", annotations=cited * 3)), web_search_options={})
+    complete(
+        completion(model, used(10, 20), choice(content="x", annotations=cited * 3)),
+        extra_body={"web_search_options": {}},
+    )
     assert_costs(telemetry, amount, 10, 20)
     fee = "0.01" if "api" in model else "0.025"
     assert money(telemetry.attributes()["openai_cost.tool"]) == Decimal(fee)

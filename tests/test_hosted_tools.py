@@ -13,7 +13,7 @@ from support.payloads import event, events, payload
 from support.server import json_answer, sse_answer
 from support.ways import WAYS, call
 
-pytestmark = pytest.mark.skipif(OPENAI_VERSION < (2, 0), reason="the client's Responses API lacks some of this")
+pytestmark = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 
 SHAPES = ["whole", "streamed"]
 WEB, FILES = {"type": "web_search"}, {"type": "file_search", "vector_store_ids": ["vs_1"]}
@@ -402,3 +402,14 @@ def test_a_response_with_every_tool_has_the_lower_bound_that_they_add_up_to(resp
     # 592 x 4 + 4096 x 0.4 + 512 x 5 + 740 x 20 = 21366.4 millionths for the tokens,
     # 20000 for two searches, 2500 for one in files, 31980 for the picture, 7500 for five minutes of 1 GB
     assert_at_least(telemetry, "0.0833464")
+
+
+def test_a_hosted_tool_that_nobody_knows_makes_the_call_partial(server, client, instrument, telemetry):
+    instrument()
+    body = payload("response_simple.json")
+    server.queue(json_answer({**body, "output": [*body["output"], {"id": "h_1", "type": "hologram_call"}]}))
+    client().responses.create(model="gpt-5.6-sol", input="x")
+    attributes = telemetry.attributes()
+    assert attributes["openai_cost.status"] == "partial"
+    assert attributes["openai_cost.unpriced.reason"] == "missing_rate"
+    assert "gen_ai.usage.cost.amount" not in attributes

@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from opentelemetry.instrumentation.openai_cost import ledger
 from opentelemetry.instrumentation.openai_cost.endpoints import Request
+from opentelemetry.instrumentation.openai_cost.pricing import PriceBook
 from support.clients import OPENAI_VERSION
 from support.expect import (
     AT_OPENAI,
@@ -35,7 +36,7 @@ from support.ways import WAYS, async_call, call
 # The client marks the whole of the Assistants API and of videos as deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (2, 0), reason="the client's Responses API lacks some of this")
+needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 needs_videos = pytest.mark.skipif(OPENAI_VERSION < (2, 2), reason="the client has no videos")
 
 QUEUED = payload("response_background_queued.json")
@@ -349,6 +350,29 @@ def test_the_span_that_is_current_at_a_look_gets_no_cost(server, client, instrum
     expected = {"openai_cost.status": "unpriced", "openai_cost.unpriced.reason": "background"} if job.start else {}
     assert dict(start.attributes) == expected
     assert_counted_once(telemetry, job, [("background", 1)] if job.start else [])
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_failure_of_ours_while_a_job_is_priced_is_counted_and_harms_nothing(
+    server, client, instrument, telemetry, monkeypatch, job
+):
+    instrument()
+    server.queue(json_answer(job.started), json_answer(job.finished), json_answer(job.finished))
+    resource = job.resource(client())
+    resource.create(**job.create)
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(PriceBook, "quote", fail)
+    resource.retrieve(**job.look)
+    resource.retrieve(**job.look)
+    for span in telemetry.spans()[-2:]:
+        assert span.status.status_code is StatusCode.UNSET
+        assert_same(span.attributes, {**operation(job.fetch), **job.fetched})
+    labels, point = telemetry.point(UNPRICED, **{"openai_cost.unpriced.reason": "error"})
+    assert (labels["gen_ai.operation.name"], point.value) == (job.counted_as, 1)
+    assert telemetry.points(COST) == []
 
 
 # --- responses ---

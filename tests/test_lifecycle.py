@@ -394,3 +394,10 @@ def test_the_version_is_that_of_the_distribution():
 def test_the_metadata_names_the_supported_versions_where_the_loader_looks():
     requires = [line.replace(" ", "").replace("'", '"') for line in importlib.metadata.requires(DISTRIBUTION) or []]
     assert 'openai<4,>=1.26.0;extra=="instruments"' in requires
+
+
+def test_an_unknown_key_of_a_declarative_configuration_is_one_logged_line_and_the_rest_holds(caplog):
+    options = OpenAICostInstrumentor.configuration(spans="none", nosuch=3)
+    assert (options.spans, options.breakdown) == ("none", None)
+    [record] = caplog.records
+    assert "there is no option nosuch" in record.getMessage()

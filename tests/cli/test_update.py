@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -361,3 +362,31 @@ def test_without_genai_prices_the_way_to_install_it_is_shown(
 
     assert result.status == 1
     assert result.err == "genai-prices is not installed; it needs Python 3.11: pip install -U genai-prices\n"
+
+
+def test_a_book_with_every_price_of_a_model_ten_times_as_high_is_refused(
+    run: Run, document: dict[str, Any], to: Path, tmp_path: Path
+) -> None:
+    steep = json.loads(json.dumps(bundled_data()))
+    for row in steep["providers"]["openai"]["models"]["gpt-6-sol"]["rates"]:
+        for prices in (row, row.get("long", {})):
+            for name in ("input", "cache_read", "cache_write", "output"):
+                if name in prices:
+                    prices[name] = str(Decimal(prices[name]) * 10)
+    path = tmp_path / "steep.json"
+    path.write_text(json.dumps(steep))
+    result = run("update", "--from", path, "--to", to)
+    assert result.status == 1
+    assert "openai: gpt-6-sol: standard: input goes from 2 to 20" in result.err
+    assert not to.exists()
+
+
+def test_a_book_without_most_of_the_models_is_refused(run: Run, to: Path, tmp_path: Path) -> None:
+    small = json.loads(json.dumps(bundled_data()))
+    models = small["providers"]["openai"]["models"]
+    small["providers"]["openai"]["models"] = {name: models[name] for name in sorted(models)[:20]}
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(small))
+    result = run("update", "--from", path, "--to", to)
+    assert result.status == 1
+    assert "models are gone" in result.err

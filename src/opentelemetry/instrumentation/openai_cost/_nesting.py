@@ -43,6 +43,13 @@ _SUMMED = (
     semconv.OWN_PARTIAL_AMOUNT,
 )
 
+_PRICING = (
+    semconv.OWN_PRICING_SOURCE,
+    semconv.OWN_PRICING_VERSION,
+    semconv.OWN_PRICING_MODEL,
+    semconv.OWN_PRICING_TIER,
+    semconv.OWN_PRICING_MODIFIERS,
+)
 _ZERO = Decimal(0)
 
 
@@ -66,6 +73,7 @@ class Enclosing:
         self._sums: dict[str, Decimal] = {}
         self._unpriced: str | None = None
         self._currency: AttributeValue | None = None
+        self._pricing: dict[str, AttributeValue | None] = {}
         self._written: set[str] = set()
 
     def add(self, attributes: Mapping[str, AttributeValue]) -> None:
@@ -74,6 +82,13 @@ class Enclosing:
             self._calls += 1
             self._remember(attributes)
             total = dict(attributes) if self._calls == 1 else self._total(attributes)
+            # How the price was made is said only as long as it is true of every call.
+            for name in _PRICING:
+                if self._calls > 1 and self._pricing.get(name) != total.get(name):
+                    self._pricing[name] = None
+                    total.pop(name, None)
+            if self._calls == 1:
+                self._pricing = {name: total.get(name) for name in _PRICING}
             gone = [name for name in self._written if name not in total]
             self._written = set(total)
             self._write(total, gone)

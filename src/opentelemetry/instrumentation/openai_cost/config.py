@@ -53,9 +53,12 @@ class Config:
     token_metrics: TokenMetrics = "compat"
 
 
-@dataclass
+@dataclass(init=False)
 class Options:
-    """The same options as declarative configuration names them; ``None`` leaves one to environment and default."""
+    """The same options as declarative configuration names them; ``None`` leaves one to environment and default.
+
+    Takes any keyword: an unknown one is one logged error, and the others hold all the same.
+    """
 
     prices: str | None = None
     prices_reload: bool | None = None
@@ -68,6 +71,18 @@ class Options:
     component_metrics: bool | None = None
     chunk_metrics: bool | None = None
     token_metrics: str | None = None
+
+    def __init__(self, **options: object) -> None:
+        known = {option.name for option in fields(self)}
+        for name, value in options.items():
+            if name in known:
+                setattr(self, name, value)
+            else:
+                _report_unknown(name)
+
+
+def _report_unknown(name: str) -> None:
+    _logger.error("openai_cost: there is no option %s; it is ignored", name)
 
 
 class _Invalid(ValueError):
@@ -97,7 +112,7 @@ def resolve(arguments: Mapping[str, object], environment: Mapping[str, str]) -> 
         values[name] = value
     for name in arguments:
         if name not in values and name not in _FOREIGN:
-            _logger.error("openai_cost: there is no option %s; it is ignored", name)
+            _report_unknown(name)
     return Config(**values)  # type: ignore[arg-type]  # each value went through its option's reader
 
 

@@ -28,7 +28,7 @@ from .ledger import Ledger, Started
 from .operation import Operation
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
-from .usage import Tokens
+from .usage import MAX_COUNT, Tokens
 
 _logger = logging.getLogger(__package__)
 
@@ -197,12 +197,7 @@ class Recorder:
             if not endpoint.is_silent:
                 self._record_fetch(operation, response, error, common)
             return
-        outcome: Outcome
-        try:
-            outcome = self._price(operation, response, error)
-        except Exception as problem:
-            self.failed_inside(problem)
-            outcome = Unpriced("error")
+        outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
         cost = self._cost_attributes(outcome)
         if operation.span is not None:
@@ -243,11 +238,19 @@ class Recorder:
         if owed is None or not is_billed:
             return
         finished = _Finished(owed, operation)
-        outcome = self._price(finished, response, None)
+        outcome = self._outcome(finished, response, None)
         attributes = {**common, gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
         if owed.request.model is not None:
             attributes[gen_ai.GEN_AI_REQUEST_MODEL] = owed.request.model
         self._instruments.record_cost(outcome, attributes, operation.context, response)
+
+    def _outcome(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
+        """What the call cost or why that is not known, a failure of ours included."""
+        try:
+            return self._price(operation, response, error)
+        except Exception as problem:
+            self.failed_inside(problem)
+            return Unpriced("error")
 
     def _price(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost: as the provider reports it, else at our price list, else why that is not known."""
@@ -321,7 +324,7 @@ class Recorder:
             attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = first_chunk
         if response.usage is not None and response.usage.tokens is not None:
             for attribute, tokens in zip(_TOKEN_ATTRIBUTES, response.usage.tokens, strict=True):
-                if tokens is not None and tokens >= 0:
+                if tokens is not None and 0 <= tokens <= MAX_COUNT:
                     attributes[attribute] = tokens
         attributes.update(cost)
         if error_type is not None:

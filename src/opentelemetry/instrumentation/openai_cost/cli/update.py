@@ -18,7 +18,20 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..pricing import bundled_data
 from ..pricing.book import BUNDLED
-from ..pricing.schema import GENAI, MAX_BYTES, MAX_FILE, BookError, doubts, dump, load, parse, table
+from ..pricing.schema import (
+    GENAI,
+    MAX_BYTES,
+    MAX_FILE,
+    BookError,
+    Model,
+    doubts,
+    dump,
+    load,
+    models_of,
+    parse,
+    plain,
+    table,
+)
 from ..version import __version__
 from . import diff
 from .arguments import OK, REFUSED, UsageError, add_date, add_json, day_of, given_moment
@@ -171,9 +184,39 @@ def implausible(book: Mapping[str, object], base: Mapping[str, object]) -> list[
     """What is implausible about a book and not already so in the one it comes after, which was reviewed."""
     known = set(doubts(base))
     lines = [line for line in doubts(book) if line not in known]
+    lines += _against(book, base)
     size = len(dump(book).encode())
     if size > MAX_BYTES:
         lines.append(f"the book has {size} bytes, more than {MAX_BYTES}")
+    return lines
+
+
+def _against(book: Mapping[str, object], base: Mapping[str, object]) -> list[str]:
+    """What has changed too much to be believed unseen: a price by more than five times, or many models gone."""
+    lines: list[str] = []
+    before, after = models_of(base), models_of(book)
+    for provider, models in before.items():
+        now = after.get(provider, {})
+        gone = [name for name in models if name not in now]
+        if len(gone) > len(models) // 4:
+            lines.append(f"{provider}: {len(gone)} of {len(models)} models are gone")
+        for name, model in models.items():
+            if name in now:
+                lines += _steep(f"{provider}: {name}", model, now[name])
+    return lines
+
+
+def _steep(where: str, old: Model, new: Model) -> list[str]:
+    earlier = {row.slot: row.prices for row in old.rows}
+    lines: list[str] = []
+    for row in new.rows:
+        known = earlier.get(row.slot)
+        if known is None:
+            continue
+        for dimension, value in row.prices.items():
+            before = known.get(dimension)
+            if before and value and not before / 5 <= value <= before * 5:
+                lines.append(f"{where}: {row.tier}: {dimension} goes from {plain(before)} to {plain(value)}")
     return lines
 
 

@@ -12,6 +12,23 @@ from ._fields import Fields, fields, items, text, tokens, whole
 
 _MINIMUM_MINUTES = 5
 """Containers are billed by the minute with a minimum of five (OpenAI pricing page, since 2026-06-02)."""
+_KNOWN_CALLS = frozenset(
+    {
+        "apply_patch_call",
+        "code_interpreter_call",
+        "computer_call",
+        "custom_tool_call",
+        "file_search_call",
+        "function_call",
+        "image_generation_call",
+        "local_shell_call",
+        "mcp_call",
+        "shell_call",
+        "tool_search_call",
+        "web_search_call",
+    }
+)
+"""Calls in a response's output whose fee is known, or known not to exist."""
 _MEMORY_SIZES = frozenset({"1g", "4g", "16g", "64g"})
 
 
