@@ -60,6 +60,10 @@ def response_fees(response: Fields, request: Request) -> tuple[Fee, ...]:
     file_searches = sum(item.get("type") == "file_search_call" for item in output)
     if file_searches:
         fees.append(Fee("file_search", file_searches))
+    kinds = [text(item.get("type")) or "" for item in output]
+    for kind in sorted({kind for kind in kinds if kind.endswith("_call")} - _KNOWN_CALLS):
+        # A tool we do not know may have a fee: without a price of that name the call is partial.
+        fees.append(Fee(kind, kinds.count(kind)))
     for memory, containers in _containers(output, asked, request).items():
         fees.append(Fee(f"container_{memory}", containers * _MINIMUM_MINUTES, lower_bound=True))
     return tuple(fees)
