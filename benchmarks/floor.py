@@ -49,7 +49,9 @@ class Floor:
         """Replaces the client's choke point."""
         tracer, meter = tracer_provider.get_tracer("floor"), meter_provider.get_meter("floor")
         histograms = {name: meter.create_histogram(name) for name, _, _ in self._records}
-        original = self._original = openai._base_client.SyncAPIClient.request
+        original = openai.OpenAI.request
+        # On the concrete class, where other instrumentations put theirs, and leave the original when they go.
+        self._own = openai.OpenAI.__dict__.get("request")
         floor = self
 
         def request(client: object, *args: object, **kwargs: object) -> object:
@@ -67,8 +69,11 @@ class Floor:
             span.end()
             return result
 
-        openai._base_client.SyncAPIClient.request = request
+        openai.OpenAI.request = request
 
     def uninstrument(self) -> None:
         """Puts the original back."""
-        openai._base_client.SyncAPIClient.request = self._original
+        if self._own is None:
+            del openai.OpenAI.request
+        else:
+            openai.OpenAI.request = self._own
