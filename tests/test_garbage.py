@@ -7,6 +7,7 @@ import threading
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 from support.payloads import events, payload
 from support.server import json_answer, sse_answer
 
@@ -58,3 +59,13 @@ def test_a_stream_collected_anywhere_else_ends_at_once(server, client, instrumen
     del stream
     gc.collect()
     assert telemetry.span().attributes["openai_cost.unpriced.reason"] == "no_usage"
+
+
+def test_a_postponed_end_is_done_at_the_latest_by_uninstrument(server, client, instrument, telemetry):
+    instrument()
+    server.queue(sse_answer(events("chat_stream_no_usage.sse")))
+    stream = client().chat.completions.create(**CHAT, stream=True)
+    OpenAICostInstrumentor._recorder.postpone(stream.response.stream._observer.abandon)
+    OpenAICostInstrumentor().uninstrument()
+    assert telemetry.span().attributes["openai_cost.unpriced.reason"] == "no_usage"
+    stream.close()

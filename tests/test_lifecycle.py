@@ -401,3 +401,10 @@ def test_an_unknown_key_of_a_declarative_configuration_is_one_logged_line_and_th
     assert (options.spans, options.breakdown) == ("none", None)
     [record] = caplog.records
     assert "there is no option nosuch" in record.getMessage()
+
+
+def test_the_age_of_the_price_book_falls_silent_with_uninstrument(instrument, telemetry):
+    instrument()
+    assert "openai_cost.price_book.age" in telemetry.metric_names()
+    OpenAICostInstrumentor().uninstrument()
+    assert "openai_cost.price_book.age" not in telemetry.metric_names()

@@ -53,6 +53,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
 
     # The base class is a singleton whose __init__ runs again at every call: state lives on the class.
     _hooked = False
+    _wanted = False
     _recorder: Recorder | None = None
     _patch: ClientPatch | None = None
     _source: PriceSource | None = None
@@ -80,12 +81,12 @@ class OpenAICostInstrumentor(BaseInstrumentor):
             cls._hooked = True
             wrapt.register_post_import_hook(cls._openai_imported, "openai")
 
-    _wanted = False
-
     def _uninstrument(self, **kwargs: object) -> None:
         cls = type(self)
         cls._wanted = False
-        cls._recorder = None
+        recorder, cls._recorder = cls._recorder, None
+        if recorder is not None:
+            recorder.catch_up()
         if cls._patch is not None:
             cls._patch.remove()
 
@@ -106,9 +107,14 @@ class OpenAICostInstrumentor(BaseInstrumentor):
         tracer = get_tracer(__name__, __version__, tracer_provider)
         meter = get_meter(__name__, __version__, meter_provider)
         cls._recorder = Recorder(tracer, meter, cls._config, cls._load_book)
-        meter.create_observable_gauge(
-            METRIC_BOOK_AGE, [observe_book_age(cls._load_book)], "d", "Days since the price list was reviewed"
-        )
+        # A callback cannot be taken off a gauge: it speaks while its own provider is the one that is used.
+        providers = cls._providers
+
+        def book() -> PriceBook | None:
+            return cls._load_book() if cls._recorder is not None and cls._providers == providers else None
+
+        observe = observe_book_age(book)
+        meter.create_observable_gauge(METRIC_BOOK_AGE, [observe], "d", "Days since the price list was reviewed")
         if cls._patch is not None:
             cls._patch.install()
 

@@ -124,7 +124,7 @@ class Recorder:
     def begin(self, endpoint: Endpoint, server: Server, request: Request) -> Operation:
         """Starts the operation's span, unless something else describes the call already."""
         if self._postponed:
-            self._catch_up()
+            self.catch_up()
         context = get_current()
         enclosing, span = None, None
         mode = "none" if endpoint.is_silent else self._config.spans
@@ -165,13 +165,14 @@ class Recorder:
                 except Exception as problem:
                     self.failed_inside(problem)
             if self._postponed:
-                self._catch_up()
+                self.catch_up()
 
     def postpone(self, end: Callable[[], None]) -> None:
         """Keeps an end until telemetry is not in the midst of something; the next operation that begins or ends does it."""
         self._postponed.append(end)
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Does the ends that were postponed."""
         while self._postponed:
             try:
                 self._postponed.popleft()()
@@ -559,11 +560,13 @@ class LatestTokenMetrics:
                     histogram.record(quantity, attributes, context)
 
 
-def observe_book_age(book: Callable[[], PriceBook]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    """A callback for the gauge of the price book's age in days."""
+def observe_book_age(book: Callable[[], PriceBook | None]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    """A callback for the gauge of the price book's age in days; it says nothing while there is no book."""
 
     def observe(options: CallbackOptions) -> Iterable[Observation]:
-        yield Observation(book().age(datetime.fromtimestamp(time.time(), timezone.utc).date()))
+        current = book()
+        if current is not None:
+            yield Observation(current.age(datetime.fromtimestamp(time.time(), timezone.utc).date()))
 
     return observe
 
