@@ -35,8 +35,10 @@ from pydantic import BaseModel
 from opentelemetry import metrics, trace
 
 from .. import semconv
+from ..spend import Call, Totals
+from ..spend.table import render
 from .answers import OVER_QUOTA_KEY
-from .table import Call, call_header, call_line, render
+from .table import call_header, call_line
 
 QUESTION = "My bicycle creaks when I pedal uphill. Answer in one sentence: what should I look at first?"
 HANDBOOK = "Handbook of the shop. " + "Customers first: listen, look, ride, then tighten what is loose. " * 130
@@ -404,7 +406,7 @@ def main(arguments: Sequence[str]) -> int:
     if not seen:
         print(f"\nThe instrumentation left no span: {_diagnosis()}")
         return 1
-    print(f"\n{render(seen)}")
+    print(f"\n{render(Totals.of(seen))}")
     return 0
 
 

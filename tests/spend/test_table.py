@@ -1,24 +1,17 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The demo's table: from the attributes of spans to sums, and to text."""
+"""From the attributes of spans to sums, and to text."""
 
-from dataclasses import replace
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 import pytest
 
-from opentelemetry.instrumentation.openai_cost.demo.table import (
-    WIDTH,
-    Call,
-    Parts,
-    Tokens,
-    by_model,
-    call_header,
-    call_line,
-    money,
-    render,
-)
+from opentelemetry.instrumentation.openai_cost.spend import Call, Parts, Tokens, Totals
+from opentelemetry.instrumentation.openai_cost.spend import table as spend_table
+from opentelemetry.instrumentation.openai_cost.spend import totals as spend_totals
+from opentelemetry.instrumentation.openai_cost.spend.table import WIDTH, money
+from opentelemetry.instrumentation.openai_cost.spend.totals import in_order
 
 PRICED = {
     "gen_ai.operation.name": "chat",
@@ -72,6 +65,10 @@ def read(*spans: dict[str, object]) -> list[Call]:
     calls = [Call.from_attributes(span) for span in spans]
     assert None not in calls
     return calls
+
+
+def render(calls: list[Call]) -> str:
+    return spend_table.render(Totals.of(calls))
 
 
 def test_a_priced_call_is_read_off_its_attributes_in_disjoint_parts():
@@ -157,16 +154,16 @@ def test_a_failed_call_is_read_even_if_nothing_else_is_known_of_it():
 def test_calls_of_one_model_and_tier_are_summed_exactly_and_the_dearest_comes_first():
     cheap = {**PRICED, "gen_ai.response.model": "gpt-6-luna", "gen_ai.usage.cost.amount": 0.1}
     calls = read(*[cheap] * 3, {**cheap, "gen_ai.response.model": "gpt-6-sol", "gen_ai.usage.cost.amount": 0.7})
-    first, second = by_model(calls)
-    assert (first.label, first.calls, first.amount) == ("gpt-6-sol", 1, Decimal("0.7"))
-    assert (second.label, second.calls, second.amount) == ("gpt-6-luna", 3, Decimal("0.3"))
+    first, second = in_order(Totals.of(calls).models)
+    assert (first.label, first.calls, first.money["USD"].amount) == ("gpt-6-sol", 1, Decimal("0.7"))
+    assert (second.label, second.calls, second.money["USD"].amount) == ("gpt-6-luna", 3, Decimal("0.3"))
     assert second.tokens == Tokens(input=9000, cached=3072, written=1536, output=1500, reasoning=600)
-    assert second.parts.tools == Decimal("0.03")
+    assert second.money["USD"].parts.tools == Decimal("0.03")
 
 
 def test_tiers_of_one_model_are_lines_of_their_own():
     calls = read(PRICED, {**PRICED, "openai_cost.pricing.tier": "flex"})
-    assert [line.label for line in by_model(calls)] == ["gpt-6-sol", "gpt-6-sol, flex"]
+    assert [line.label for line in in_order(Totals.of(calls).models)] == ["gpt-6-sol", "gpt-6-sol, flex"]
 
 
 @pytest.mark.parametrize(
@@ -285,15 +282,70 @@ def test_what_the_metric_counted_is_a_call_of_one_part_and_without_tokens(attrib
     assert call.parts == Parts(other=Decimal("0.005"))
 
 
-def test_one_call_is_one_line():
-    calls = read(PRICED, PARTIAL, UNPRICED, FAILED)
-    calls.append(replace(calls[0], currency="EUR"))
-    lines = [call_header(), *(call_line(f"call {number}", call) for number, call in enumerate(calls))]
-    assert lines == [
-        "CALL                           MODEL                        INPUT  OUTPUT  USD",
-        "call 0                         gpt-6-sol                    3,000     500  0.019413",
-        "call 1                         gpt-5.5, flex                   10     100  at least 0.003050",
-        "call 2                         acme-velo-1                                 no price: unknown_model",
-        "call 3                         gpt-4o-mini                                 error: RateLimitError",
-        "call 4                         gpt-6-sol                    3,000     500  0.019413 EUR",
-    ]
+def test_the_application_s_decimal_context_changes_no_sum():
+    with localcontext(Context(prec=3)):
+        text = render(read(PRICED, {**PRICED, "gen_ai.usage.cost.amount": 1234.5678, "openai_cost.input": 1234.553}))
+    assert "1,234.5872 USD for 2 of 2 calls." in text
+
+
+def test_one_point_of_the_metric_may_stand_for_many_calls():
+    attributes = {"gen_ai.request.model": "gpt-6-sol", "gen_ai.usage.cost.currency": "USD"}
+    (line,) = Totals.of([Call.from_cost(attributes, 0.5, 7)]).models.values()
+    assert (line.calls, line.money["USD"].calls, line.money["USD"].amount) == (7, 7, Decimal("0.5"))
+
+
+# --- by attribute ----------------------------------------------------------------------------------------------------
+
+
+def by_feature() -> Totals:
+    priced, partial, unpriced, failed = read(PRICED, PARTIAL, UNPRICED, FAILED)
+    totals = Totals(["feature"])
+    for call, feature in (
+        (priced, "search"),
+        (priced, "search"),
+        (priced, "chat"),
+        (partial, "chat"),
+        (failed, "chat"),
+    ):
+        totals.add(call, {"feature": feature})
+    totals.add(unpriced)
+    return totals
+
+
+def test_calls_are_added_up_by_the_value_of_an_attribute_too():
+    lines = by_feature().by["feature"]
+    assert {name: (line.calls, line.unpriced) for name, line in lines.items()} == {
+        "search": (2, 0),
+        "chat": (3, 1),
+        "(none)": (1, 1),
+    }
+    assert lines["search"].money["USD"].amount == Decimal("0.0388256")
+
+
+def test_the_table_by_attribute_says_whose_calls_have_no_price():
+    text = spend_table.render(by_feature())
+    assert "USD by feature              input      cache" in text
+    assert "search                     0.0059" in text
+    assert "NOT PRICED by feature\n    1 call  chat\n    1 call  (none)\n" in text
+
+
+def test_values_beyond_the_limit_share_a_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(spend_totals, "MOST_LINES", 3)
+    (call,) = read(PRICED)
+    totals = Totals(["user.id"])
+    for number in range(10):
+        totals.add(call, {"user.id": f"user {number}"})
+    assert {name: line.calls for name, line in totals.by["user.id"].items()} == {
+        "user 0": 1,
+        "user 1": 1,
+        "user 2": 1,
+        "_other": 7,
+    }
+
+
+def test_a_table_of_very_many_lines_is_cut_and_its_sum_is_not(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(spend_table, "_MOST_ROWS", 2)
+    calls = [{**PRICED, "gen_ai.response.model": f"model-{number}"} for number in range(5)]
+    text = render(read(*calls))
+    assert "(3 more)                        3      9,000" in text
+    assert "total                           5     15,000" in text
