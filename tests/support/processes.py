@@ -1,0 +1,68 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Command lines as a document shows them, in processes of their own that talk to a server on loopback."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opentelemetry.instrumentation.openai_cost.demo.__main__ import embedded_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = 60.0
+"""Seconds after which a process is too slow."""
+
+_INSTRUMENTORS = entry_points(group="opentelemetry_instrumentor")
+
+needs_entry_point = pytest.mark.skipif(
+    "openai_cost" not in _INSTRUMENTORS.names,
+    reason="the distribution is not installed, so opentelemetry-instrument cannot find it",
+)
+
+
+def environment(base_url: str, **changes: str) -> dict[str, str]:
+    """The environment in which a process talks to the server at ``base_url``, and finds this interpreter's commands.
+
+    Other instrumentations that happen to be installed are left out.
+    """
+    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts"), os.environ.get("PATH", "")]
+    kept = embedded_environment(base_url, {**os.environ, "PATH": os.pathsep.join(scripts)})
+    exporters = {name: value for name, value in kept.items() if not name.endswith("_EXPORTER")}
+    others = sorted({entry.name for entry in _INSTRUMENTORS} - {"openai_cost"})
+    return {
+        **exporters,
+        "PYTHONUNBUFFERED": "1",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(others),
+        **changes,
+    }
+
+
+def run(command: str, env: Mapping[str, str], directory: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs one line of a shell script; the process must succeed."""
+    result = subprocess.run(
+        shlex.split(command), env=dict(env), cwd=directory, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def console_spans(output: str) -> list[dict[str, Any]]:
+    """The spans that OpenTelemetry's console exporter printed, between whatever else was."""
+    decoder = json.JSONDecoder()
+    spans: list[dict[str, Any]] = []
+    position = output.find("{\n")
+    while position >= 0:
+        span, end = decoder.raw_decode(output, position)
+        spans.append(span)
+        position = output.find("{\n", end)
+    return spans
