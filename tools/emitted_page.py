@@ -78,13 +78,15 @@ class Name:
         name: what is emitted.
         section: heading of its part of the file.
         stability: one of ``STABILITIES``.
-        text: where the name comes from, and what it says.
+        source: where it was merged or proposed, if that is known.
+        text: what it says.
     """
 
     constant: str
     name: str
     section: str
     stability: str
+    source: str
     text: str
 
 
@@ -105,12 +107,12 @@ def defined(source: str) -> list[Name]:
             continue
         constant = statement.target.id
         said = following.value if isinstance(following, ast.Expr) else None
-        text = str(said.value) if isinstance(said, ast.Constant) else ""
-        stability = re.match(r"\w*", text)[0]
+        text = " ".join(str(said.value).split()) if isinstance(said, ast.Constant) else ""
+        stability, source, meaning = re.fullmatch(r"(\w*)(?: \((.+?)\))?[:;,.]? ?(.*?)\.?", text).groups("")
         if stability not in STABILITIES:
             raise ValueError(f"semconv.py: the docstring of {constant} must begin with one of {', '.join(STABILITIES)}")
         section = [title for line, title in sections if line < statement.lineno][-1]
-        names.append(Name(constant, value.value, section, stability, " ".join(text[len(stability) :].split())))
+        names.append(Name(constant, value.value, section, stability, source, meaning))
     return names
 
 
@@ -122,7 +124,9 @@ def released() -> dict[str, str]:
     """
     used = {name for path in SOURCE.rglob("*.py") for name in _used(ast.parse(path.read_text(encoding="utf-8")))}
     if used != set(RELEASED):
-        raise ValueError(f"RELEASED in {Path(__file__).name} does not have what is used: {sorted(used ^ set(RELEASED))}")
+        raise ValueError(
+            f"RELEASED in {Path(__file__).name} does not have what is used: {sorted(used ^ set(RELEASED))}"
+        )
     return dict(sorted(RELEASED.items()))
 
 
@@ -186,7 +190,7 @@ def render(names: Sequence[Name], made: Mapping[str, tuple[str, str]], of_conven
     lines = ["## Metrics", "", "| name | kind | unit | stability | |", "|---|---|---|---|---|"]
     for name in metrics:
         kind, unit = made[name.name]
-        lines.append(f"| `{name.name}` | {kind} | `{unit}` | {name.stability} | {_text(name)} |")
+        lines.append(f"| `{name.name}` | {kind} | `{unit}` | {_stability(name)} | {_markdown(name.text)} |")
     lines += ["", "## Attributes: released conventions", "", "| name | stability | |", "|---|---|---|"]
     lines += [f"| `{name}` | released | {text} |" for name, text in of_conventions.items()]
     for section in dict.fromkeys(name.section for name in names):
@@ -194,12 +198,16 @@ def render(names: Sequence[Name], made: Mapping[str, tuple[str, str]], of_conven
         if attributes:
             title = section.removeprefix("span attributes: ")
             lines += ["", f"## Attributes: {title}", "", "| name | stability | |", "|---|---|---|"]
-            lines += [f"| `{name.name}` | {name.stability} | {_text(name)} |" for name in attributes]
+            lines += [f"| `{name.name}` | {_stability(name)} | {_markdown(name.text)} |" for name in attributes]
     return "\n".join(lines)
 
 
-def _text(name: Name) -> str:
-    text = name.text.lstrip(":;, ").replace("``", "`").removesuffix(".").replace("|", "\\|")
+def _stability(name: Name) -> str:
+    return f"{name.stability}, {_markdown(name.source)}" if name.source else name.stability
+
+
+def _markdown(text: str) -> str:
+    text = text.replace("``", "`").replace("|", "\\|")
     return re.sub(r"semantic-conventions-genai#(\d+)", _link, text)
 
 
