@@ -479,7 +479,7 @@ def apply_overlay(name: str, models: dict[str, Model], section: Mapping[str, obj
                 else row
                 for row in found.rows
             ]
-    for fact in ("class", "regional", "chat_search"):
+    for fact in ("class", "regional"):
         for rule in tables(section.get(fact)):
             for found in matching(models, rule):
                 found.facts.setdefault(fact, rule["value"])

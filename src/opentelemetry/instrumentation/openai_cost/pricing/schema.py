@@ -58,8 +58,7 @@ FEES = (
     "container_16g",
     "container_64g",
 )
-CHAT_SEARCH = ("web_search", "web_search_preview")
-MODEL_FACTS = ("class", "regional", "retires", "chat_search", "snapshots", "windows")
+MODEL_FACTS = ("class", "regional", "retires", "snapshots", "windows")
 
 _TOP_KEYS = frozenset({"schema", "version", "sources", "providers"})
 _PROVIDER_KEYS = frozenset({"long_context_above", "regions", "windows", "fees", "models"})
@@ -349,9 +348,8 @@ def _read_model(where: str, value: object) -> Model:
         _at(f"{where}: regional", decimal, facts["regional"])
     if "retires" in facts:
         _at(f"{where}: retires", day, facts["retires"])
-    for key in ("class", "chat_search"):
-        if not isinstance(facts.get(key, ""), str):
-            raise BookError(f"{where}: {key} is {facts[key]!r}")
+    if not isinstance(facts.get("class", ""), str):
+        raise BookError(f"{where}: class is {facts['class']!r}")
     _at(f"{where}: snapshots", texts, facts.get("snapshots"))
     rows = [_read_row(f"{where}: rates[{i}]", row) for i, row in enumerate(_at(where, tables, entry.get("rates")))]
     if not rows:
@@ -529,8 +527,6 @@ def check_book(provider: str, models: Mapping[str, Model], section: Mapping[str,
                 problems.append(f"{where}: unknown class {value}")
             if key == "regional" and decimal(value) < 1:
                 problems.append(f"{where}: regional multiplier {value}")
-            if key == "chat_search" and value not in CHAT_SEARCH:
-                problems.append(f"{where}: unknown fee {value}")
             if key == "retires":
                 day(value)
     return problems
