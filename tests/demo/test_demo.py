@@ -31,8 +31,10 @@ current = pytest.mark.skipif(OPENAI_VERSION < (3, 45), reason="this client lacks
 # USD per million tokens: input, cached input, output, and where they are billed cache writes of 30 minutes and 12 hours.
 RATES = {
     "gpt-3.5-turbo-instruct": ("1.5", "0", "2"),
+    "gpt-4o": ("2.5", "1.25", "10"),
     "gpt-4o-2024-08-06": ("2.5", "1.25", "10"),
     "gpt-4o-mini-2024-07-18": ("0.15", "0.075", "0.6"),
+    "gpt-4o-mini-transcribe": ("1.25", "0", "5"),
     "gpt-4o-mini-tts": ("0.6", "0", "12"),
     "gpt-4o-transcribe": ("2.5", "0", "10"),
     "gpt-5.4": ("5", "0.5", "22.5"),  # the long-context rates: its only call has more than 272,000 tokens
@@ -47,12 +49,18 @@ RATES = {
     "gpt-6.1-terra, flex": ("0.5", "0.025", "2.5", "0.625", "1.25"),
     "text-embedding-3-small": ("0.02", "0", "0"),
 }
-AUDIO_MINI = {"input": "0.6", "output": "2.4", "audio input": "10", "audio output": "20"}
+SPOKEN = ("0.6", "2.4", "10", "20")  # of gpt-audio-mini and gpt-realtime-mini: text in and out, audio in and out
 IMAGES = {  # text input, image input, output
     "gpt-image-1.5": ("5", "8", "32"),
     "gpt-image-2.5-flare": ("5", "8", "30"),
 }
-CHARACTER, SECOND = Decimal(15) / 1_000_000, Decimal("0.006") / 60  # of tts-1, of whisper-1
+UNITS = {  # of tts-1, whisper-1, gpt-live-1, sora-2 and dall-e-2
+    "characters": Decimal(15) / 1_000_000,
+    "audio_seconds": Decimal("0.006") / 60,
+    "live_seconds": Decimal("0.05") / 60,
+    "video_seconds": Decimal("0.1"),
+    "images 512x512": Decimal("0.018"),
+}
 FEES = {"web_search": Decimal("0.01"), "file_search": Decimal("0.0025")}
 
 
@@ -71,10 +79,10 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> subproces
 def expected(entry: dict) -> Decimal:
     """What a call costs, from what the server reported and the prices above."""
     usage = entry["usage"]
-    if "characters" in entry["units"]:
-        return CHARACTER * entry["units"]["characters"]
+    if entry["units"]:
+        return sum(UNITS[unit] * Decimal(quantity) for unit, quantity in entry["units"].items())
     if usage.get("type") == "duration":
-        return SECOND * usage["seconds"]
+        return UNITS["audio_seconds"] * usage["seconds"]
     tokens_in = usage.get("prompt_tokens", usage.get("input_tokens", 0))
     tokens_out = usage.get("completion_tokens", usage.get("output_tokens", 0))
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
@@ -85,16 +93,27 @@ def expected(entry: dict) -> Decimal:
         return sum(Decimal(rate) * count for rate, count in zip(rates, counts, strict=True)) / million
     if entry["endpoint"] == "/decisions":
         tokens_out = 0  # free of charge
-    if entry["model"] == "gpt-audio-mini":
-        sound_in, sound_out = details["audio_tokens"], usage["completion_tokens_details"]["audio_tokens"]
+    if entry["model"] in ("gpt-audio-mini", "gpt-realtime-mini"):
+        heard, spoken = (
+            usage.get(f"{one}_tokens_details") or usage[f"{other}_token_details"]
+            for one, other in (("prompt", "input"), ("completion", "output"))
+        )
+        sound_in, sound_out = heard["audio_tokens"], spoken["audio_tokens"]
         counts = (tokens_in - sound_in, tokens_out - sound_out, sound_in, sound_out)
-        return sum(Decimal(rate) * count for rate, count in zip(AUDIO_MINI.values(), counts, strict=True)) / million
+        return sum(Decimal(rate) * count for rate, count in zip(SPOKEN, counts, strict=True)) / million
     read, written = details.get("cached_tokens", 0), details.get("cache_write_tokens", 0)
     lasting = details.get("cache_write_tokens_details", {}).get("ttl_12h_tokens", 0)
     rates = [Decimal(rate) for rate in (*RATES[label(entry)], "0", "0")]
     counts = (tokens_in - read - written, read, tokens_out, written - lasting, lasting)
     tokens = sum(rate * count for rate, count in zip(rates, counts, strict=False)) / million
     return tokens + sum((FEES[tool] * uses for tool, uses in entry["tools"].items()), Decimal(0))
+
+
+def is_priced(entry: dict) -> bool:
+    """Whether there is a price for what the server reported, and all of it was reported."""
+    if entry["model"] in ("acme-velo-1", "containers") or "code_interpreter" in entry["tools"]:
+        return False
+    return bool(entry["usage"] or entry["units"]) and entry["endpoint"] != "/fine_tuning/jobs"
 
 
 def label(entry: dict) -> str:
@@ -125,15 +144,14 @@ class TestWithTheEmbeddedServer:
         done, ledger = demonstration
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for entry in ledger:
-            is_known = entry["model"] != "acme-velo-1" and "code_interpreter" not in entry["tools"]
-            if is_known and (entry["usage"] or "characters" in entry["units"]):
+            if is_priced(entry):
                 sums[label(entry)] += expected(entry)
         table = done.stdout.split("\nUSD ")[1].split("\n\n")[0].splitlines()
         shown = {row[:24].strip(): Decimal(row.split()[-1]) for row in table if re.match(r"[a-z].*\d$", row)}
         total = shown.pop("total")
         assert shown == {name: amount.quantize(Decimal("0.000001")) for name, amount in sums.items()}
         assert total == sum(sums.values()).quantize(Decimal("0.000001"))
-        assert f"\n{total} USD for 30 of 36 calls. An estimate, not an invoice.\n" in done.stdout
+        assert f"\n{total} USD for 46 of 53 calls. An estimate, not an invoice.\n" in done.stdout
 
     def test_every_reported_token_is_in_the_total(self, demonstration):
         done, ledger = demonstration
@@ -156,10 +174,11 @@ class TestWithTheEmbeddedServer:
 
     def test_what_has_no_price_is_listed_with_its_reason(self, demonstration):
         done, _ = demonstration
-        listed = done.stdout.split("NOT PRICED, and in no sum above: 4 calls\n")[1].split("\n\n")[0]
+        listed = done.stdout.split("NOT PRICED, and in no sum above: 5 calls\n")[1].split("\n\n")[0]
         assert re.findall(r"^(?:  (\w+): |    1 call  (\S+))", listed, re.MULTILINE) == [
             ("missing_rate", ""),
             ("", "containers"),
+            ("", "gpt-4o-mini-2024-07-18"),
             ("", "gpt-5.5-2026-04-23"),
             ("no_usage", ""),
             ("", "gpt-4.1-mini-2025-04-14"),
@@ -170,13 +189,14 @@ class TestWithTheEmbeddedServer:
 
     def test_what_is_billed_later_is_counted_once_and_no_longer_listed_as_without_a_price(self, demonstration):
         done, ledger = demonstration
-        later = [f"{expected(entry):.6f}" for entry in ledger if entry["later"]]
-        assert len(later) == 2
-        first = r"in the background, 2 looks +gpt-6\.1-terra +no price: background\n +counted when finished +gpt-6\.1-terra +"
-        second = r"batch, 2 looks +gpt-6-luna, batch +"
-        found = re.search(rf"{first}(\S+)\n{second}(\S+)\n", done.stdout)
-        assert [*found.groups()] == later
+        later = [f"{expected(entry):.6f}" for entry in ledger if entry["later"] and is_priced(entry)]
+        counted = r"^(?:  counted when finished|batch, |video).* (\d\S+)$"
+        assert re.findall(counted, done.stdout, re.MULTILINE) == later
+        assert len(later) == 10
         assert "background: " not in done.stdout.split("NOT PRICED")[1]
+        assert re.search(
+            r"^fine-tuning job +gpt-4o-mini-2024-07-18 +no price: missing_rate$", done.stdout, re.MULTILINE
+        )
 
     def test_errors_are_listed(self, demonstration):
         done, _ = demonstration
@@ -214,7 +234,7 @@ class TestWithAKey:
         ledger = tmp_path / "ledger.jsonl"
         done = run("--embedded", "--ledger", str(ledger), environment={"OPENAI_API_KEY": "mine"})
         assert done.returncode == 0
-        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 34
+        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 51
 
 
 class TestWhenSomethingIsOff:

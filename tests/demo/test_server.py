@@ -417,6 +417,13 @@ def test_every_question_of_a_decision_is_answered(client, reported):
     assert reported()[0].endpoint == "/decisions"
 
 
+@pytest.mark.filterwarnings("ignore:deprecated")
+def test_variations_are_as_many_as_asked_for(client, reported):
+    made = client.images.create_variation(image=("wheel.png", b"png"), n=2, size="512x512")
+    assert len(made.data) == 2
+    assert [(entry.model, entry.units) for entry in reported()] == [("dall-e-2", {"images 512x512": 2})]
+
+
 def test_a_container_has_the_memory_asked_for(client, reported):
     body = {"name": "c", "memory_limit": "4g"}
     assert client.post("/containers", body=body, cast_to=object)["memory_limit"] == "4g"
@@ -469,6 +476,198 @@ def test_a_response_in_the_background_is_finished_at_the_second_look(client, rep
     assert looks[1]["usage"] == looks[2]["usage"] == entry.usage
 
 
+@responses_api
+def test_a_response_in_the_background_that_is_cancelled_has_read_its_input(client, reported):
+    first = client.post("/responses", body={"model": "gpt-4o", "input": "x" * 40, "background": True}, cast_to=object)
+    cancelled = client.post(f"/responses/{first['id']}/cancel", cast_to=object)
+    assert client.get(f"/responses/{first['id']}", cast_to=object) == cancelled
+    assert (cancelled["status"], cancelled["output"]) == ("cancelled", [])
+    assert (cancelled["usage"]["input_tokens"], cancelled["usage"]["output_tokens"]) == (14, 0)
+    [entry] = reported()
+    assert (entry.later, entry.usage) == (True, cancelled["usage"])
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (1, 82), reason="this client cannot resume a stream")
+def test_a_stream_in_the_background_is_resumed_after_the_event_that_was_seen_last(client, reported):
+    with client.responses.create(model="gpt-6-luna", input="Hello", background=True, stream=True) as stream:
+        first = next(stream)
+    rest = list(client.responses.retrieve(first.response.id, stream=True, starting_after=first.sequence_number))
+    assert [event.sequence_number for event in rest] == list(range(1, len(rest) + 1))
+    assert rest[-1].type == "response.completed"
+    [entry] = reported()
+    assert entry.later
+    assert entry.usage["total_tokens"] == rest[-1].response.usage.total_tokens
+
+
+def test_a_batch_that_is_cancelled_has_come_half_the_way(client, reported):
+    batches = client.batches
+    first = batches.create(input_file_id="file-1", endpoint="/v1/chat/completions", completion_window="24h")
+    cancelled = batches.cancel(first.id)
+    assert (cancelled.status, batches.retrieve(first.id).status) == ("cancelled", "cancelled")
+    [entry] = reported()
+    assert entry.usage["input_tokens"] == 30_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "length", "billed"),
+    [
+        ("/videos", {"seconds": "8"}, "8", 8),
+        ("/videos", {}, "4", 4),
+        ("/videos/edits", {"video": {"id": "FILM"}}, "12", 12),
+        ("/videos/extensions", {"video": {"id": "FILM"}, "seconds": "8"}, "20", 8),
+        ("/videos/FILM/remix", {}, "12", 12),
+    ],
+)
+def test_a_video_is_as_long_as_asked_for_and_finished_at_the_second_look(client, reported, path, body, length, billed):
+    make = {"model": "sora-2-pro", "prompt": "A bicycle", "seconds": "12", "size": "1792x1024"}
+    film = client.post("/videos", body=make, cast_to=object)["id"]
+    body = {"prompt": "Again", **body, **({"video": {"id": film}} if "video" in body else {})}
+    video = client.post(path.replace("FILM", film), body=body, cast_to=object)
+    looks = [client.get(f"/videos/{video['id']}", cast_to=object) for _ in range(3)]
+    assert [look["status"] for look in looks] == ["in_progress", "completed", "completed"]
+    assert (video["seconds"], looks[-1]["seconds"]) == (length, length)
+    [entry] = reported()
+    assert (entry.endpoint, entry.units, entry.later) == (path.replace("FILM", film), {"video_seconds": billed}, True)
+    assert entry.model == ("sora-2" if path == "/videos" else "sora-2-pro")
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (2, 27), reason="this client cannot edit videos")
+def test_a_video_may_be_sent_along(client, reported):
+    with pytest.warns(DeprecationWarning, match="Sora"):
+        assert client.videos.edit(video=("film.mp4", b"..."), prompt="In colour").seconds == "4"
+    assert reported() == ()
+
+
+def test_a_video_that_nobody_made_cannot_be_edited(client):
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.post("/videos/edits", body={"prompt": "x", "video": {"id": "video_1"}}, cast_to=object)
+    assert raised.value.param == "video"
+
+
+def test_a_fine_tuning_job_tells_its_tokens_when_it_has_succeeded(client, reported):
+    jobs = client.fine_tuning.jobs
+    first = jobs.create(model="gpt-4o-mini", training_file="file-1")
+    looks = [jobs.retrieve(first.id) for _ in range(2)]
+    assert [first.status, *(look.status for look in looks)] == ["validating_files", "running", "succeeded"]
+    assert [look.trained_tokens for look in looks] == [None, 5768]
+    [entry] = reported()
+    assert (entry.model, entry.units) == ("gpt-4o-mini-2024-07-18", {"training_tokens": 5768})
+
+
+@pytest.mark.filterwarnings("ignore:The Assistants API is deprecated")
+class TestRuns:
+    def test_a_run_tells_its_usage_when_it_has_ended(self, client, reported):
+        threads = client.beta.threads
+        run = threads.create_and_run(assistant_id="asst_1")
+        looks = [threads.runs.retrieve(run.id, thread_id=run.thread_id) for _ in range(2)]
+        assert [run.status, *(look.status for look in looks)] == ["queued", "in_progress", "completed"]
+        assert (run.usage, looks[0].usage) == (None, None)
+        [entry] = reported()
+        assert (entry.later, entry.usage) == (True, usage_of(looks[1]))
+
+    def test_a_cancelled_run_tells_its_usage(self, client, reported):
+        runs = client.beta.threads.runs
+        run = runs.create("thread_1", assistant_id="asst_1")
+        assert runs.cancel(run.id, thread_id="thread_1").status == "cancelled"
+        assert runs.retrieve(run.id, thread_id="thread_1").status == "cancelled"
+        assert len(reported()) == 1
+
+    def test_a_streamed_run_ends_with_its_usage(self, client, reported):
+        events = list(client.beta.threads.runs.create("thread_1", assistant_id="asst_1", stream=True))
+        kinds = ["thread.run.created", "thread.run.step.completed", "thread.run.completed"]
+        assert [event.event for event in events] == kinds
+        [entry] = reported()
+        assert (entry.later, entry.usage) == (False, usage_of(events[-1].data))
+
+    def test_a_run_with_a_function_waits_for_its_output(self, client, reported):
+        runs = client.beta.threads.runs
+        tools = [{"type": "function", "function": {"name": "look_up", "parameters": {}}}]
+        events = list(runs.create("thread_1", assistant_id="asst_1", tools=tools, stream=True))
+        run = events[-1].data
+        [call] = run.required_action.submit_tool_outputs.tool_calls
+        assert (events[-1].event, call.function.name) == ("thread.run.requires_action", "look_up")
+        assert reported() == ()
+        outputs = [{"tool_call_id": call.id, "output": "rim brakes"}]
+        rest = list(runs.submit_tool_outputs(run.id, thread_id="thread_1", tool_outputs=outputs, stream=True))
+        assert rest[-1].event == "thread.run.completed"
+        [entry] = reported()
+        assert entry.usage == usage_of(rest[-1].data)
+
+
+class TestWebsockets:
+    pytestmark = pytest.mark.skipif(OPENAI_VERSION < (3, 12), reason="this client lacks some of the connections")
+
+    def test_a_realtime_response_has_heard_what_was_sent(self, client, reported):
+        with client.realtime.connect(model="gpt-realtime") as connection:
+            assert connection.recv().session.model == "gpt-realtime"
+            connection.input_audio_buffer.append(audio=base64.b64encode(bytes(96_000)).decode())
+            connection.input_audio_buffer.commit()
+            connection.response.create()
+            events = [connection.recv()]
+            while events[-1].type != "response.done":
+                events.append(connection.recv())
+        assert [event.type for event in events[:2]] == ["input_audio_buffer.committed", "response.created"]
+        usage = usage_of(events[-1].response)
+        # Two seconds, and the instructions.
+        assert (usage["input_token_details"]["audio_tokens"], usage["input_token_details"]["text_tokens"]) == (20, 4)
+        [entry] = reported()
+        assert (entry.endpoint, entry.model, entry.usage) == ("/realtime", "gpt-realtime", usage)
+
+    def test_a_realtime_session_writes_down_what_it_hears_if_it_is_told_to(self, client, reported):
+        with client.realtime.connect(model="gpt-realtime") as connection:
+            hearing = {"transcription": {"model": "gpt-4o-mini-transcribe"}}
+            connection.session.update(session={"type": "realtime", "audio": {"input": hearing}})
+            connection.input_audio_buffer.append(audio=base64.b64encode(bytes(48_000)).decode())
+            connection.input_audio_buffer.commit()
+            kinds = [connection.recv().type for _ in range(3)]
+            written = connection.recv()
+        assert kinds == ["session.created", "session.updated", "input_audio_buffer.committed"]
+        [entry] = reported()
+        assert (entry.model, entry.usage) == ("gpt-4o-mini-transcribe", usage_of(written))
+        assert entry.usage["input_token_details"] == {"audio_tokens": 10, "text_tokens": 0}
+
+    def test_a_live_session_lasts_as_long_as_what_is_sent(self, client, reported):
+        with client.live.connect() as connection:
+            connection.session.start(session={"model": "gpt-live-1"})
+            connection.session.input_audio.append(audio=base64.b64encode(bytes(72_000)).decode())
+            connection.session.close()
+            events = [connection.recv() for _ in range(3)]
+        assert [event.type for event in events] == ["session.started", "session.usage.updated", "session.closed"]
+        assert [event.usage.seconds for event in events[1:]] == [1.5, 1.5]
+        assert [entry.units for entry in reported()] == [{"live_seconds": 1.5}]
+
+    def test_several_responses_may_be_made_over_one_connection(self, client, reported):
+        with client.responses.connect() as connection:
+            for question in ("Why?", "When?"):
+                connection.response.create(model="gpt-6-luna", input=question)
+                event = connection.recv()
+                while event.type != "response.completed":
+                    event = connection.recv()
+        assert len(reported()) == 2
+        assert reported()[-1].usage["total_tokens"] == event.response.usage.total_tokens
+
+    def test_a_wrong_request_over_a_connection_is_answered_with_an_error(self, client, reported):
+        with client.responses.connect() as connection:
+            connection.response.create(model="gpt-6-luna")
+            assert connection.recv().error.param == "input"
+        assert reported() == ()
+
+    def test_the_asynchronous_client_may_connect_as_well(self, running):
+        async def ask() -> str:
+            client = openai.AsyncOpenAI(base_url=running.base_url, api_key="demo")
+            async with client, client.realtime.connect(model="gpt-realtime") as connection:
+                return (await connection.recv()).type
+
+        assert asyncio.run(ask()) == "session.created"
+
+    def test_a_connection_without_quota_or_to_nowhere_is_refused(self, client):
+        with pytest.raises(Exception, match="HTTP 429"):
+            client.with_options(api_key=OVER_QUOTA_KEY).realtime.connect(model="gpt-realtime").enter()
+        nowhere = f"ws://{client.base_url.host}:{client.base_url.port}/nowhere"
+        with pytest.raises(Exception, match="HTTP 404"):
+            client.with_options(websocket_base_url=nowhere).realtime.connect(model="gpt-realtime").enter()
+
+
 def test_a_batch_is_finished_at_the_first_look(client, reported):
     batches = client.batches
     first = batches.create(input_file_id="file-1", endpoint="/v1/chat/completions", completion_window="24h")
@@ -480,9 +679,12 @@ def test_a_batch_is_finished_at_the_first_look(client, reported):
 
 
 def test_a_job_that_nobody_started_gets_404(client):
-    for path in ("/responses/resp_1", "/batches/batch_1"):
+    for path in ("/responses/resp_1", "/batches/batch_1", "/videos/v_1", "/fine_tuning/jobs/f_1", "/threads/t/runs/r"):
         with pytest.raises(openai.NotFoundError):
             client.get(path, cast_to=object)
+    for path in ("/responses/resp_1/cancel", "/batches/batch_1/cancel", "/threads/t/runs/r/submit_tool_outputs"):
+        with pytest.raises(openai.NotFoundError):
+            client.post(path, body={}, cast_to=object)
 
 
 def test_an_unknown_path_gets_404(client):

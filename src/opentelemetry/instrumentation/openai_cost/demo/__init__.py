@@ -5,6 +5,6 @@
 ``python -m opentelemetry.instrumentation.openai_cost.demo`` runs all of it. The files are there to be read:
 
 * ``app.py``: the application, with the real ``openai`` client
-* ``table.py``: from the attributes of spans to a table, in pure functions
-* ``server.py`` and ``answers``: the embedded server, first the HTTP, then what it answers
+* ``table.py``: one call in one line
+* ``server.py``, ``websocket.py`` and ``answers``: the embedded server, first the wire, then what it answers
 """

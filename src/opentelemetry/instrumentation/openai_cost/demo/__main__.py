@@ -21,6 +21,7 @@ _NEEDED = {
     "openai": "openai",
     "opentelemetry.sdk": "opentelemetry-sdk",
     "opentelemetry.distro": "opentelemetry-distro",
+    "websockets": "websockets",
 }
 _OWN = "OTEL_INSTRUMENTATION_OPENAI_COST_"
 _TELEMETRY = {

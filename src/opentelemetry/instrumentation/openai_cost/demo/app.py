@@ -1,5 +1,7 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
+# What is deprecated is billed all the same.
+# pyright: reportDeprecated=false
 """The application of the demo: a bicycle shop's help desk, with the real ``openai`` client.
 
 It is run as any application is: ``opentelemetry-instrument python -m …``. Nothing in the functions of the
@@ -14,18 +16,21 @@ import base64
 import importlib.metadata
 import io
 import sys
+import warnings
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import openai
 from openai import AsyncOpenAI, OpenAI
-from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     HistogramDataPoint,
     InMemoryMetricReader,
     MetricsData,
+    NumberDataPoint,
 )
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -40,10 +45,18 @@ from ..spend.table import render
 from .answers import OVER_QUOTA_KEY
 from .table import call_header, call_line
 
+if TYPE_CHECKING:
+    # Older clients do not have them.
+    from openai.types import Video
+    from openai.types.beta import FunctionToolParam
+    from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput
+    from openai.types.realtime import RealtimeAudioConfigInputParam
+
 QUESTION = "My bicycle creaks when I pedal uphill. Answer in one sentence: what should I look at first?"
 HANDBOOK = "Handbook of the shop. " + "Customers first: listen, look, ride, then tighten what is loose. " * 130
 ARCHIVE = "Ticket: the rear brake squeals in the rain. Answer: clean the rim, sand the pads, ride it dry. " * 11_700
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
+FILM = ("film.mp4", bytes(64))
 
 
 class Ticket(BaseModel):
@@ -236,6 +249,13 @@ def write_it_down_with_times(client: OpenAI) -> None:
     )
 
 
+def translate_a_message(client: OpenAI) -> None:
+    """A translation, of which only a verbose answer says how long the recording was."""
+    client.audio.translations.create(
+        model="whisper-1", file=("message.wav", _recording()), response_format="verbose_json"
+    )
+
+
 def draw_a_poster(client: OpenAI) -> None:
     """An image, billed by the token."""
     client.images.generate(model="gpt-image-2.5-flare", prompt="A creaking bicycle, as a poster", quality="low")
@@ -254,6 +274,12 @@ def retouch_a_picture(client: OpenAI) -> None:
     """An image edited: it is in the input, too."""
     picture = ("wheel.png", base64.b64decode(PICTURE.partition(",")[2]))
     client.images.edit(model="gpt-image-2.5-flare", image=picture, prompt="Straighten the wheel", quality="low")
+
+
+def vary_a_picture(client: OpenAI) -> None:
+    """Variations, billed by the image."""
+    picture = ("wheel.png", base64.b64decode(PICTURE.partition(",")[2]))
+    client.images.create_variation(model="dall-e-2", image=picture, n=2, size="512x512")
 
 
 def sort_a_complaint(client: OpenAI) -> None:
@@ -292,6 +318,22 @@ def answer_overnight(client: OpenAI) -> None:
         response = client.responses.retrieve(response.id)
 
 
+def resume_a_stream(client: OpenAI) -> None:
+    """A response in the background as a stream that is left early, and read to its end by id."""
+    with client.responses.create(model="gpt-6.1-terra", input=QUESTION, background=True, stream=True) as stream:
+        first = next(stream)
+    if first.type == "response.created":
+        events = client.responses.retrieve(first.response.id, stream=True, starting_after=first.sequence_number)
+        for _ in events:
+            pass
+
+
+def think_better_of_it(client: OpenAI) -> None:
+    """A response in the background that is cancelled: what it has read by then is billed."""
+    response = client.responses.create(model="gpt-6.1-sol", input=HANDBOOK, background=True)
+    client.responses.cancel(response.id)
+
+
 def answer_all_at_once(client: OpenAI) -> None:
     """A batch, at half price; read twice when it is finished, and billed once."""
     batch = client.batches.create(
@@ -299,6 +341,111 @@ def answer_all_at_once(client: OpenAI) -> None:
     )
     for _ in range(2):
         client.batches.retrieve(batch.id)
+
+
+def answer_half_of_them(client: OpenAI) -> None:
+    """A batch that is cancelled on its way."""
+    batch = client.batches.create(
+        input_file_id="file-of-questions", endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    client.batches.cancel(batch.id)
+
+
+def _wait_for(client: OpenAI, video: Video) -> None:
+    while video.status in ("queued", "in_progress"):
+        video = client.videos.retrieve(video.id)
+
+
+def make_a_film(client: OpenAI) -> None:
+    """A video, billed by the second when it is done."""
+    _wait_for(client, client.videos.create(model="sora-2", prompt=QUESTION, seconds="8"))
+
+
+def make_it_again(client: OpenAI) -> None:
+    """A remix of the latest video."""
+    latest = client.videos.list().data[0]
+    _wait_for(client, client.videos.remix(latest.id, prompt="At night"))
+
+
+def edit_the_film(client: OpenAI) -> None:
+    """A video that is sent along and edited."""
+    _wait_for(client, client.videos.edit(video=FILM, prompt="In colour"))
+
+
+def continue_the_film(client: OpenAI) -> None:
+    """A video that goes on: what is new in it is billed, and its length says the whole."""
+    _wait_for(client, client.videos.extend(video=FILM, prompt="It creaks again", seconds="8"))
+
+
+def teach_a_model(client: OpenAI) -> None:
+    """A fine-tuning job: trained tokens have no published price."""
+    job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file="file-of-lessons")
+    while job.status in ("validating_files", "running"):
+        job = client.fine_tuning.jobs.retrieve(job.id)
+
+
+def ask_the_assistant(client: OpenAI) -> None:
+    """A run of an assistant, billed when it has ended."""
+    runs = client.beta.threads.runs
+    run = client.beta.threads.create_and_run(assistant_id="asst_demo")
+    while run.status in ("queued", "in_progress"):
+        run = runs.retrieve(run.id, thread_id=run.thread_id)
+
+
+def ask_the_assistant_in_vain(client: OpenAI) -> None:
+    """A run that is cancelled."""
+    runs = client.beta.threads.runs
+    run = runs.create("thread_demo", assistant_id="asst_demo")
+    runs.cancel(run.id, thread_id=run.thread_id)
+
+
+def let_the_assistant_ask(client: OpenAI) -> None:
+    """A streamed run, which waits for a function and goes on with what it gave."""
+    runs = client.beta.threads.runs
+    look_up: FunctionToolParam = {"type": "function", "function": {"name": "look_up"}}
+    waiting = None
+    for event in runs.create("thread_demo", assistant_id="asst_demo", tools=[look_up], stream=True):
+        if event.event == "thread.run.requires_action":
+            waiting = event.data
+    if waiting is not None and waiting.required_action is not None:
+        calls = waiting.required_action.submit_tool_outputs.tool_calls
+        outputs: list[ToolOutput] = [{"tool_call_id": call.id, "output": "rim brakes"} for call in calls]
+        for _ in runs.submit_tool_outputs(waiting.id, thread_id="thread_demo", tool_outputs=outputs, stream=True):
+            pass
+
+
+def talk(client: OpenAI) -> None:
+    """A realtime session: what the caller says is written down at one price, and answered at another."""
+    with client.realtime.connect(model="gpt-realtime-mini") as connection:
+        hearing: RealtimeAudioConfigInputParam = {"transcription": {"model": "gpt-4o-mini-transcribe"}}
+        connection.session.update(session={"type": "realtime", "audio": {"input": hearing}})
+        connection.input_audio_buffer.append(audio=base64.b64encode(bytes(2 * 2 * 24_000)).decode())
+        connection.input_audio_buffer.commit()
+        connection.response.create()
+        for event in connection:
+            if event.type == "response.done":
+                break
+
+
+def stay_on_the_line(client: OpenAI) -> None:
+    """A live session, billed by the second."""
+    with client.live.connect() as connection:
+        connection.session.start(session={"model": "gpt-live-1"})
+        connection.session.input_audio.append(audio=base64.b64encode(bytes(6 * 2 * 24_000)).decode())
+        connection.session.close()
+        for event in connection:
+            if event.type == "session.closed":
+                break
+
+
+def answer_on_one_connection(client: OpenAI) -> None:
+    """The Responses API over a websocket: two responses, one connection."""
+    with client.responses.connect() as connection:
+        for question in ("Do we lend bicycles?", "Do we repair scooters?"):
+            connection.response.create(model="gpt-6-luna", input=question)
+            for event in connection:
+                if event.type == "response.completed":
+                    break
 
 
 def calculate(client: OpenAI) -> None:
@@ -362,15 +509,30 @@ TASKS = (
     Task("speech, as events", read_it_aloud_as_events),
     Task("transcription, by the token", write_it_down),
     Task("transcription, by the second", write_it_down_with_times),
+    Task("translation, by the second", translate_a_message),
     Task("image generation", draw_a_poster),
     Task("image generation, streamed", watch_it_being_drawn),
     Task("image edit", retouch_a_picture),
+    Task("image variations", vary_a_picture),
     Task("decision", sort_a_complaint),
     Task("legacy completion", complete_a_sentence),
     Task("compaction", shorten_a_conversation),
     Task("long context, > 272,000", read_the_archive),
+    Task("realtime, and its transcript", talk),
+    Task("live session, by the second", stay_on_the_line),
+    Task("responses over a websocket", answer_on_one_connection),
     Task("in the background, 2 looks", answer_overnight, later=True),
+    Task("background stream, resumed", resume_a_stream, later=True),
+    Task("in the background, cancelled", think_better_of_it, later=True),
     Task("batch, 2 looks", answer_all_at_once, later=True),
+    Task("batch, cancelled", answer_half_of_them, later=True),
+    Task("video", make_a_film, later=True),
+    Task("video, made again", make_it_again, later=True),
+    Task("video, edited", edit_the_film, later=True),
+    Task("assistant's run", ask_the_assistant, later=True),
+    Task("assistant's run, cancelled", ask_the_assistant_in_vain, later=True),
+    Task("assistant's run, streamed", let_the_assistant_ask, later=True),
+    Task("fine-tuning job", teach_a_model, later=True),
     Task("code interpreter", calculate),
     Task("container", rent_a_computer),
     Task("stream without usage", answer_without_usage),
@@ -395,14 +557,16 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     spans = InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    costs = _costs()
+    counts = _metrics()
+    # Videos and assistants are deprecated, and billed all the same.
+    warnings.simplefilter("ignore", DeprecationWarning)
 
     print(call_header(), flush=True)
     seen: list[Call] = []
     with OpenAI(max_retries=0) as client:
         for task in TASKS:
             if task.live or "--live" not in arguments:
-                seen += _run(task, client, spans, costs)
+                seen += _run(task, client, spans, counts)
     if not seen:
         print(f"\nThe instrumentation left no span: {_diagnosis()}")
         return 1
@@ -410,35 +574,39 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _costs() -> InMemoryMetricReader | None:
+def _metrics() -> InMemoryMetricReader | None:
     """Reads what has been counted since it was last asked; None where the SDK takes no reader once it runs."""
     add = getattr(metrics.get_meter_provider(), "add_metric_reader", None)
     if not isinstance(metrics.get_meter_provider(), MeterProvider) or add is None:
         return None
-    reader = InMemoryMetricReader(preferred_temporality={Histogram: AggregationTemporality.DELTA})
+    delta = AggregationTemporality.DELTA
+    reader = InMemoryMetricReader(preferred_temporality={Histogram: delta, Counter: delta})
     add(reader)
     return reader
 
 
 def _counted(data: MetricsData | None) -> list[Call]:
-    """The costs in the histogram, one call for each of its points."""
-    return [
-        Call.from_cost(point.attributes or {}, point.sum)
-        for resource in (data.resource_metrics if data is not None else ())
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-        if metric.name == semconv.METRIC_COST
-        for point in metric.data.data_points
-        if isinstance(point, HistogramDataPoint)
+    """What was billed, and what was finished and has no price: one entry for each point of their metrics."""
+    scopes = [
+        scope for resource in (data.resource_metrics if data is not None else ()) for scope in resource.scope_metrics
     ]
+    counted: list[Call] = []
+    for metric in (metric for scope in scopes for metric in scope.metrics):
+        for point in metric.data.data_points:
+            attributes = point.attributes or {}
+            if metric.name == semconv.METRIC_COST and isinstance(point, HistogramDataPoint):
+                counted.append(Call.from_cost(attributes, point.sum, point.count))
+            elif metric.name == semconv.METRIC_UNPRICED and isinstance(point, NumberDataPoint):
+                counted.append(Call.from_reason(attributes, int(point.value)))
+    return [call for call in counted if call.reason != "background"]
 
 
-def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter, costs: InMemoryMetricReader | None) -> list[Call]:
-    if task.later and costs is None:
+def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter, counts: InMemoryMetricReader | None) -> list[Call]:
+    if task.later and counts is None:
         print(f"{task.label:<29}  skipped: this opentelemetry-sdk takes no metric reader once it runs", flush=True)
         return []
-    if costs is not None:
-        costs.get_metrics_data()
+    if counts is not None:
+        counts.get_metrics_data()
     failure = None
     try:
         task.run(client)
@@ -450,11 +618,14 @@ def _run(task: Task, client: OpenAI, spans: InMemorySpanExporter, costs: InMemor
     calls = [call for span in finished if (call := Call.from_attributes(span.attributes or {})) is not None]
     for index, call in enumerate(calls):
         print(call_line("" if index else task.label, call), flush=True)
-    if task.later and costs is not None and (counted := _counted(costs.get_metrics_data())):
-        for call in counted:
+    if task.later and counts is not None and (counted := _counted(counts.get_metrics_data())):
+        # What was not priced at first is now, and what was priced at once is counted too: neither is in the table twice.
+        priced = [call for call in calls if call.amount is not None]
+        shown = [(call.label, call.amount) for call in priced]
+        later = [call for call in counted if (call.label, call.amount) not in shown]
+        for call in later:
             print(call_line("  counted when finished" if calls else task.label, call), flush=True)
-        # What was not priced at first is now: it does not stand in the table twice.
-        return counted
+        return [*priced, *later]
     if not calls and isinstance(failure, (AttributeError, TypeError)):
         print(f"{task.label:<29}  skipped: openai {openai.__version__} cannot do this", flush=True)
     elif not calls:

@@ -1,6 +1,6 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
-"""An OpenAI-compatible server on loopback, for the demo and for tests: standard library only.
+"""An OpenAI-compatible server on loopback, for the demo and for tests: standard library only, except for websockets.
 
 This file is HTTP; what is answered stands in :mod:`.answers`.
 """
@@ -16,9 +16,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from .answers import answer
+from .answers import answer, conversation
 from .answers.provider import LedgerEntry, Provider
 from .answers.wire import Reply, Request
 
@@ -94,13 +94,25 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         started = time.perf_counter()
+        url = urlsplit(self.path)
         request = Request(
             method=self.command,
-            path=urlsplit(self.path).path,
+            path=url.path,
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("content-length") or 0)),
+            query=dict(parse_qsl(url.query)),
         )
-        reply = answer(request, self.server.provider)
+        if request.headers.get("upgrade", "").lower() == "websocket":
+            held = conversation(request, self.server.provider)
+            if not isinstance(held, Reply):
+                from .websocket import converse
+
+                converse(self, held)
+                self.close_connection = True
+                return
+            reply = held
+        else:
+            reply = answer(request, self.server.provider)
         self.send_response(reply.status)
         self.send_header("x-request-id", f"req_{secrets.token_hex(16)}")
         self.send_header("openai-version", "2020-10-01")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
@@ -185,6 +185,12 @@ class Call:
             parts=Parts(other=cost),
             count=count,
         )
+
+    @classmethod
+    def from_reason(cls, attributes: Mapping[str, object], count: int = 1) -> Call:
+        """Reads a call, or several, off a point of the metric of what has no price."""
+        reason = _string(attributes.get(semconv.OWN_UNPRICED_REASON))
+        return replace(cls.from_cost(attributes, 0, count), amount=None, parts=None, reason=reason)
 
     @property
     def label(self) -> str:

@@ -1,6 +1,6 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images: generated or edited, several at once, as a stream; none of them shows anything."""
+"""Images: generated, edited or varied, several at once, as a stream; none of them shows anything."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def image_edit(request: Request, provider: Provider) -> Reply:
     body, files = request.form()
     pictures = sum(name.startswith("image") for name, _ in files)
     return _draw("/images/edits", body, pictures, provider)
+
+
+def image_variation(request: Request, provider: Provider) -> Reply:
+    """``POST /v1/images/variations``: only the model that is billed by the image makes them."""
+    body, _ = request.form()
+    count, size = max(1, integer(body.get("n"))), string(body.get("size")) or "1024x1024"
+    model = string(body.get("model")) or "dall-e-2"
+    provider.report(LedgerEntry("/images/variations", model, None, None, units={f"images {size}": count}))
+    return Reply({"created": int(time.time()), "data": [{"b64_json": _PICTURE}] * count})
 
 
 def _draw(endpoint: str, body: JsonObject, pictures: int, provider: Provider) -> Reply:

@@ -71,6 +71,21 @@ class LedgerEntry:
         return json.dumps(asdict(self), sort_keys=True)
 
 
+@dataclass(slots=True)
+class Job:
+    """Something that is started by one request and billed when it is finished.
+
+    Attributes:
+        states: what those who ask for it are told, one state after the other; the last one from then on.
+        entry: what is billed as soon as somebody has been told the last state; None if nothing is, or it was already.
+        cancelled: state and bill from the moment on at which somebody cancels it; None if that is not possible.
+    """
+
+    states: list[JsonObject]
+    entry: LedgerEntry | None
+    cancelled: tuple[JsonObject, LedgerEntry] | None = None
+
+
 class Provider:
     """What is remembered between requests: prompts, conversations, and the ledger of what was reported."""
 
@@ -78,7 +93,7 @@ class Provider:
         self._lock = threading.Lock()
         self._prompts: dict[str, list[str]] = {}
         self._conversations: dict[str, str] = {}
-        self._jobs: dict[str, list[JsonObject]] = {}
+        self._jobs: dict[str, Job] = {}
         self._ledger: list[LedgerEntry] = []
 
     @property
@@ -113,20 +128,39 @@ class Provider:
             del prompts[:-_REMEMBERED]
         return read, _cacheable(len(text) // 4) - read if bills_writes else None
 
-    def keep(self, states: list[JsonObject]) -> None:
-        """Keeps what those who ask for a job will be told, one state after the other."""
+    def keep(self, job: Job) -> None:
+        """Keeps a job for those who will ask for it."""
         with self._lock:
-            self._jobs[string(states[-1]["id"])] = states
+            self._jobs[string(job.states[-1]["id"])] = job
             if len(self._jobs) > _REMEMBERED:
                 del self._jobs[next(iter(self._jobs))]
 
     def look(self, identifier: str) -> JsonObject | None:
         """The next state of a job, the last one from then on; None if there is no such job."""
         with self._lock:
-            states = self._jobs.get(identifier)
-            if states is None:
+            job = self._jobs.get(identifier)
+            if job is None:
                 return None
-            return states.pop(0) if len(states) > 1 else states[0]
+            state = job.states.pop(0) if len(job.states) > 1 else job.states[0]
+            if state is job.states[-1] and job.entry is not None:
+                self._ledger.append(job.entry)
+                job.entry = None
+            return state
+
+    def kept(self, prefix: str) -> list[JsonObject]:
+        """All jobs of a kind as they are by now, the newest first."""
+        with self._lock:
+            return [job.states[0] for name, job in reversed(self._jobs.items()) if name.startswith(prefix)]
+
+    def cancel(self, identifier: str) -> JsonObject | None:
+        """Ends a job before its time; None if there is no such job, or it cannot be cancelled."""
+        with self._lock:
+            job = self._jobs.get(identifier)
+            if job is None or job.cancelled is None:
+                return None
+            state, job.entry = job.cancelled
+            job.states, job.cancelled = [state], None
+        return self.look(identifier)
 
     def remember(self, response_id: str, text: str) -> None:
         """Keeps the text of a response, for a request that continues it."""

@@ -8,7 +8,9 @@ import base64
 import time
 from collections.abc import Iterator
 
+from .jobs import found, identifier
 from .provider import (
+    Job,
     LedgerEntry,
     Provider,
     media_tokens,
@@ -19,11 +21,14 @@ from .provider import (
     tokens,
 )
 from .wire import (
+    BadRequest,
     JsonObject,
     Reply,
     Request,
     dig,
     event,
+    integer,
+    members,
     new_id,
     objects,
     pieces,
@@ -48,6 +53,54 @@ _NO_IMAGES: JsonObject = {
 def response(request: Request, provider: Provider) -> Reply:
     """``POST /v1/responses``."""
     body = request.json()
+    done = made(body, provider)
+    if body.get("background") is True:
+        begun = _begun(done)
+        provider.keep(Job([{**begun, "status": "in_progress"}, done], _entry(done, later=True), _cancelled(done)))
+        if body.get("stream") is not True:
+            return Reply(begun)
+    else:
+        provider.report(_entry(done))
+    return _streamed(done) if body.get("stream") is True else Reply(done)
+
+
+def stored_response(request: Request, provider: Provider) -> Reply:
+    """``GET /v1/responses/{id}``: how far it is by now, or the rest of its events, up to the last one."""
+    document = provider.look(identifier(request))
+    if request.query.get("stream") != "true":
+        return found(document)
+    while document is not None and document["status"] == "in_progress":
+        document = provider.look(identifier(request))
+    if document is None:
+        return found(None)
+    return _streamed(document, after=int(request.query.get("starting_after", "-1")))
+
+
+class ResponsesSocket:
+    """``/v1/responses`` as a websocket: every ``response.create`` is answered with the events of a stream."""
+
+    def __init__(self, request: Request, provider: Provider) -> None:
+        self._provider = provider
+
+    def opening(self) -> Iterator[JsonObject]:
+        """Nothing: the client speaks first."""
+        return iter(())
+
+    def hear(self, event: JsonObject) -> Iterator[JsonObject]:
+        """Answers one event of the client."""
+        if event.get("type") == "response.create":
+            try:
+                done = made(event, self._provider)
+            except BadRequest as problem:
+                wrong = {"type": "invalid_request_error", "message": str(problem), "param": problem.param}
+                yield {"type": "error", "status": 400, "error": wrong}
+                return
+            self._provider.report(_entry(done))
+            yield from _events(done)
+
+
+def made(body: JsonObject, provider: Provider) -> JsonObject:
+    """The finished response to a request."""
     model = required_model(body)
     required(body, "input")
     turns = _turns(body, provider)
@@ -61,7 +114,7 @@ def response(request: Request, provider: Provider) -> Reply:
     output.append(_message(said))
 
     images, _ = media_tokens(objects(body["input"]))
-    found = sum(count * _FOUND.get(tool, 0) for tool, count in uses.items())
+    looked_up = sum(count * _FOUND.get(tool, 0) for tool, count in uses.items())
     cached, written = provider.cache(model, text, body.get("prompt_cache_options"))
     lasting = dig(body, "prompt_cache_options", "ttl") == "12h"
     input_details: JsonObject = {"cached_tokens": cached, "cache_write_tokens": written or 0}
@@ -70,10 +123,7 @@ def response(request: Request, provider: Provider) -> Reply:
             "ttl_30m_tokens": 0 if lasting else written,
             "ttl_12h_tokens": written if lasting else 0,
         }
-    usage = _usage(tokens(text) + 4 + images + found, tokens(said) + reasoning, reasoning, input_details)
-    later = body.get("background") is True and body.get("stream") is not True
-    provider.report(LedgerEntry("/responses", snapshot(model), serving_tier(body), usage, uses, later=later))
-
+    usage = _usage(tokens(text) + 4 + images + looked_up, tokens(said) + reasoning, reasoning, input_details)
     now = int(time.time())
     done: JsonObject = {
         "id": f"resp_{new_id()}",
@@ -106,12 +156,7 @@ def response(request: Request, provider: Provider) -> Reply:
         "metadata": {},
     }
     provider.remember(string(done["id"]), f"{turns}\n{said}")
-    if later:
-        queued: JsonObject = {**done, "status": "queued", "completed_at": None, "output": [], "usage": None}
-        del queued["tool_usage"]
-        provider.keep([{**queued, "status": "in_progress"}, done])
-        return Reply(queued)
-    return Reply(events=tuple(_events(done))) if body.get("stream") is True else Reply(done)
+    return done
 
 
 def compacted_response(request: Request, provider: Provider) -> Reply:
@@ -131,6 +176,38 @@ def compacted_response(request: Request, provider: Provider) -> Reply:
             "output": [{"id": f"cmp_{new_id()}", "type": "compaction", "encrypted_content": sealed}],
             "usage": usage,
         }
+    )
+
+
+def _begun(done: JsonObject) -> JsonObject:
+    """A response of which nothing is made yet."""
+    begun: JsonObject = {**done, "status": "queued", "completed_at": None, "output": [], "usage": None}
+    del begun["tool_usage"]
+    return begun
+
+
+def _cancelled(done: JsonObject) -> tuple[JsonObject, LedgerEntry]:
+    """A response that was cancelled when its output was about to be written: the input is billed."""
+    counts = members(done["usage"])
+    usage = {**counts, **_usage(integer(counts["input_tokens"]), 0, 0, members(counts["input_tokens_details"]))}
+    cancelled: JsonObject = {**done, "status": "cancelled", "completed_at": None, "output": [], "usage": usage}
+    return cancelled, _entry(cancelled, later=True)
+
+
+def _entry(done: JsonObject, *, later: bool = False) -> LedgerEntry:
+    kinds = [string(item.get("type")) for item in objects(done["output"])]
+    billed = {
+        "web_search": integer(dig(done, "tool_usage", "web_search", "num_requests")),
+        "file_search": kinds.count("file_search_call"),
+        "code_interpreter": kinds.count("code_interpreter_call"),
+    }
+    return LedgerEntry(
+        "/responses",
+        string(done["model"]),
+        string(done["service_tier"]),
+        members(done["usage"]),
+        {tool: uses for tool, uses in billed.items() if uses},
+        later=later,
     )
 
 
@@ -186,17 +263,22 @@ def _hosted_tools(offered: set[str]) -> tuple[list[JsonObject], dict[str, int]]:
     return output, uses
 
 
-def _events(done: JsonObject) -> Iterator[str]:
+def _streamed(done: JsonObject, after: int = -1) -> Reply:
+    """The events of a response, those that came before left out."""
+    events = [data for data in _events(done) if integer(data["sequence_number"]) > after]
+    return Reply(events=tuple(event(data, name=string(data["type"])) for data in events))
+
+
+def _events(done: JsonObject) -> Iterator[JsonObject]:
     """A response as a stream: numbered events, the last of which has the usage."""
     number = 0
 
-    def numbered(kind: str, **fields: object) -> str:
+    def numbered(kind: str, **fields: object) -> JsonObject:
         nonlocal number
         number += 1
-        return event({"type": kind, "sequence_number": number - 1, **fields}, name=kind)
+        return {"type": kind, "sequence_number": number - 1, **fields}
 
-    begun: JsonObject = {**done, "status": "in_progress", "completed_at": None, "output": [], "usage": None}
-    del begun["tool_usage"]
+    begun: JsonObject = {**_begun(done), "status": "in_progress"}
     yield numbered("response.created", response=begun)
     yield numbered("response.in_progress", response=begun)
     for index, item in enumerate(objects(done["output"])):
@@ -214,4 +296,4 @@ def _events(done: JsonObject) -> Iterator[str]:
         yield numbered("response.output_text.done", **place, text=part["text"], logprobs=[])
         yield numbered("response.content_part.done", **place, part=part)
         yield numbered("response.output_item.done", output_index=index, item=item)
-    yield numbered("response.completed", response=done)
+    yield numbered(f"response.{done['status']}", response=done)

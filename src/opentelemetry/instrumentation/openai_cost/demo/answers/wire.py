@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 JsonObject = dict[str, object]
 
@@ -23,12 +23,14 @@ class Request:
         path: without host and query, such as ``/v1/chat/completions``.
         headers: with names in lower case.
         body: as it came.
+        query: the parameters of the URL.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def json(self) -> JsonObject:
         """The body as a JSON object.
@@ -43,6 +45,15 @@ class Request:
         if not isinstance(body, dict):
             raise BadRequest("The body is not a JSON object.", None)
         return cast(JsonObject, body)
+
+    def parameters(self) -> JsonObject:
+        """The body of an endpoint that takes JSON as well as a form, its files left out.
+
+        Raises:
+            BadRequest: it is neither.
+        """
+        is_form = self.headers.get("content-type", "").startswith("multipart/form-data")
+        return self.form()[0] if is_form else self.json()
 
     def form(self) -> tuple[JsonObject, list[tuple[str, bytes]]]:
         """The fields and the files of a ``multipart/form-data`` body; several files may have one name.
@@ -89,6 +100,18 @@ class Reply:
     status: int = 200
     content: bytes | None = None
     content_type: str = "application/json"
+
+
+class Conversation(Protocol):
+    """One websocket connection: what is said when it opens, and in answer to each event of the client."""
+
+    def opening(self) -> Iterable[JsonObject]:
+        """The events that come before any of the client's."""
+        ...
+
+    def hear(self, event: JsonObject) -> Iterable[JsonObject]:
+        """The events that answer one of the client's."""
+        ...
 
 
 class BadRequest(Exception):
