@@ -3,7 +3,8 @@
 
 """Fixtures that every test may use; what they give is documented in ``support``."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
@@ -18,8 +19,28 @@ from support.clients import (  # noqa: E402
     make_azure_client,
     make_client,
 )
+from support.lacks import lack  # noqa: E402
 from support.server import Server  # noqa: E402
 from support.telemetry import Telemetry  # noqa: E402
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> None:
+    """Every coroutine function is a test for anyio's plugin, whose own mode for that is younger than the oldest clients."""
+    if iscoroutinefunction(obj):
+        pytest.mark.anyio(obj)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """A test that needs what an old client lacks is skipped with a word."""
+    try:
+        return (yield)
+    except Exception as error:
+        missing = lack(error)
+        if missing is None:
+            raise
+        pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")

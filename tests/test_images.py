@@ -225,6 +225,7 @@ def test_an_error_is_an_error_without_a_cost(server, client, instrument, telemet
     assert "openai_cost.image.count" not in telemetry.attributes()
 
 
+@pytest.mark.skipif(OPENAI_VERSION < (1, 3), reason="the client passes by the deployment")
 def test_an_azure_deployment_named_like_its_model_is_priced_from_azure_s_list(
     server, azure_client, instrument, telemetry
 ):

@@ -387,7 +387,8 @@ def test_the_stream_is_the_client_s_own(server, client, instrument):
     assert type(stream) is type(bare)
     assert vars(stream).keys() == vars(bare).keys()
     assert type(stream.response) is type(bare.response)
-    assert stream.response.elapsed.total_seconds() > 0
+    if OPENAI_VERSION >= (1, 3):  # until then it leaves the response open behind `[DONE]`
+        assert stream.response.elapsed.total_seconds() > 0
 
 
 def test_a_body_that_a_hook_has_read_is_filtered_too(server, client, instrument, telemetry):

@@ -45,7 +45,7 @@ def test_a_route_answers_when_the_queue_is_empty(server, client):
     one = client()
     for _ in range(2):
         reply = one.embeddings.create(model="text-embedding-3-small", input="x", encoding_format="float")
-        assert reply.usage.total_tokens == 8
+        assert dict(reply.usage)["total_tokens"] == 8
 
 
 def test_a_request_without_a_prepared_answer_is_an_error_that_says_so(client):
@@ -59,7 +59,7 @@ def test_a_stream_arrives_whole_however_it_is_cut_into_chunks_and_compressed(ser
     server.queue(sse_answer(events("chat_stream_with_usage.sse"), split=split, gzip=gzip))
     chunks = list(ask(client(), stream=True))
     assert len(chunks) == 5
-    assert chunks[-1].usage.total_tokens == 29
+    assert dict(chunks[-1].usage)["total_tokens"] == 29
 
 
 async def test_the_asynchronous_client_streams_too(server, async_client):
