@@ -509,9 +509,8 @@ class ComponentCounters:
         """Adds one quote, part by part."""
         for component, amount in quote.components().items():
             self._cost.add(float(amount), {**attributes, semconv.COMPONENT: component}, context)
-        for rate, quantity in quote.lines:
-            if rate.scaled is not None and isinstance(quantity, int):
-                self._tokens.add(quantity, {**attributes, semconv.TOKEN_KIND: rate.dimension}, context)
+        for rate, quantity in quote.token_lines:
+            self._tokens.add(quantity, {**attributes, semconv.TOKEN_KIND: rate.dimension}, context)
         saved = quote.cache_savings()
         if saved > 0:
             self._savings.add(float(saved), attributes, context)

@@ -116,7 +116,8 @@ def split(tokens: Tokens) -> list[tuple[str, int]]:
         InconsistentUsage: if a subset is larger than its total, or a count is impossible.
     """
     for value in tokens:
-        if value is not None and not (type(value) is int and 0 <= value <= MAX_COUNT):
+        # What is falsy counts as nothing, whatever its type.
+        if value and not (type(value) is int and 0 <= value <= MAX_COUNT):
             raise InconsistentUsage(f"{value!r:.40} is not a count")
     quantities: list[tuple[str, int]] = []
     if tokens.input is not None:
@@ -135,40 +136,37 @@ def _split_input(tokens: Tokens, quantities: list[tuple[str, int]]) -> None:
     cached = tokens.cache_read or 0
     audio = tokens.audio_input or 0
     image = tokens.image_input or 0
-    written, written_12h = _cache_writes(tokens) if tokens[3:6] != (None, None, None) else (0, 0)
+    written, written_12h = _cache_writes(tokens) if any(tokens[3:6]) else (0, 0)
     text = total - audio - image
     if text < 0 or cached + written > total:
         raise InconsistentUsage("subsets exceed the input tokens")
     if (tokens.text_input or 0) > text:
         raise InconsistentUsage("modalities exceed the input tokens")
+    cached_text, cached_audio, cached_image = cached, 0, 0
     if audio or image or any(tokens[13:16]):
         cached_text, cached_audio, cached_image = _cached_by_modality(tokens, cached, text, audio, image)
-        text, audio, image = text - cached_text, audio - cached_audio, image - cached_image
-        left = written
-        for_text = min(left, text)
-        for_image = min(left - for_text, image)
-        text, image, audio = text - for_text, image - for_image, audio - (left - for_text - for_image)
-        for dimension, quantity in (
-            ("input", text),
-            ("audio_input", audio),
-            ("image_input", image),
-            ("cache_read", cached_text),
-            ("audio_cache_read", cached_audio),
-            ("image_cache_read", cached_image),
-        ):
-            if quantity:
-                quantities.append((dimension, quantity))
-    else:
-        uncached = total - cached - written
-        if uncached:
-            quantities.append(("input", uncached))
-        if cached:
-            quantities.append(("cache_read", cached))
+        audio, image = audio - cached_audio, image - cached_image
+    text -= cached_text
     if written:
-        if written > written_12h:
-            quantities.append(("cache_write", written - written_12h))
-        if written_12h:
-            quantities.append(("cache_write_12h", written_12h))
+        for_text = min(written, text)
+        for_image = min(written - for_text, image)
+        text, image, audio = text - for_text, image - for_image, audio - (written - for_text - for_image)
+    if text:
+        quantities.append(("input", text))
+    if audio:
+        quantities.append(("audio_input", audio))
+    if image:
+        quantities.append(("image_input", image))
+    if cached_text:
+        quantities.append(("cache_read", cached_text))
+    if cached_audio:
+        quantities.append(("audio_cache_read", cached_audio))
+    if cached_image:
+        quantities.append(("image_cache_read", cached_image))
+    if written > written_12h:
+        quantities.append(("cache_write", written - written_12h))
+    if written_12h:
+        quantities.append(("cache_write_12h", written_12h))
 
 
 def _cache_writes(tokens: Tokens) -> tuple[int, int]:

@@ -18,6 +18,7 @@ _MILLION = 1_000_000
 _LONG_ABOVE = 272_000
 """Input tokens above which long-context rates hold, where a user's file states such rates without saying above what."""
 _DEFAULT_CURRENCY = "USD"
+_POWER_OF_TEN = 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,10 @@ class Compiler:
         if factor is None:
             return Unpriced("missing_rate", missing=("region or window",))
         discount = self._discount(key or "", name, modifiers)
-        scale = max(_scale(row.prices, factor), _scale(row.long or {}, factor))
+        listed_fees = self._fees(provider, model.get("class"))
+        scale = max(_scale(row.prices, factor), _scale(row.long or {}, factor), *map(_fee_scale, listed_fees.values()))
         rates = self._rates(row.prices, factor, scale)
-        fees = self._fees(provider, model.get("class"))
+        fees = {name: _fee(name, listed, minimum, scale) for name, (listed, minimum) in listed_fees.items()}
         currencies = {rate.currency for rate in (*rates.values(), *fees.values())}
         return RateCard(
             model=key or "",
@@ -242,8 +244,9 @@ class Compiler:
             stand_in("audio_output", "output", "the output of a speech model is audio")
         stand_in("reasoning", "output", "reasoning tokens are output tokens")
 
-    def _fees(self, provider: Mapping[str, object], model_class: object) -> dict[str, Rate]:
-        fees: dict[str, Rate] = {}
+    def _fees(self, provider: Mapping[str, object], model_class: object) -> dict[str, tuple[_Listed, int]]:
+        """What the list says of every fee, and the least quantity that is billed."""
+        fees: dict[str, tuple[_Listed, int]] = {}
         for name, rows in cast(Mapping[str, Sequence[Mapping[str, object]]], provider.get("fees", {})).items():
             best: Mapping[str, object] | None = None
             for row in rows:
@@ -252,17 +255,37 @@ class Compiler:
                 if best is None or _rank(row, "class") >= _rank(best, "class"):
                     best = row
             if best is not None:
-                fees[name] = _fee(name, _listed({name: best}, best)[name], cast(int, best.get("minimum", 0)))
+                fees[name] = _listed({name: best}, best)[name], cast(int, best.get("minimum", 0))
         currency = self._file.currency or _DEFAULT_CURRENCY
         for name, value in self._file.fees.items():
-            fees[name] = _fee(name, _Listed(value, "user", None, None, currency), 0)
+            fees[name] = _Listed(value, "user", None, None, currency), 0
         return fees
 
 
-def _fee(name: str, listed: _Listed, minimum: int) -> Rate:
+def _fee(name: str, listed: _Listed, minimum: int, scale: int) -> Rate:
     price, per = listed.price
-    source, since = listed.source, listed.since
-    return Rate(name, "tool", price, per, source, since, listed.note, minimum=minimum, currency=listed.currency)
+    return Rate(
+        name,
+        "tool",
+        price,
+        per,
+        listed.source,
+        listed.since,
+        listed.note,
+        minimum=minimum,
+        currency=listed.currency,
+        scaled=int((price / per).scaleb(scale)) if _ends(per) else None,
+    )
+
+
+def _fee_scale(fee: tuple[_Listed, int]) -> int:
+    price, per = fee[0].price
+    return _decimals(price / per) if _ends(per) else 0
+
+
+def _ends(per: int) -> bool:
+    """Whether a price divided by it has an end."""
+    return _POWER_OF_TEN % per == 0
 
 
 def _listed(prices: Mapping[str, object], row: Mapping[str, object]) -> _Prices:

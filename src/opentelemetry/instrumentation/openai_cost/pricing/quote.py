@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal, NamedTuple, cast
 
-from ..usage import InconsistentUsage, Usage, measure, split
+from ..usage import MAX_COUNT, Fee, InconsistentUsage, Tokens, Usage, measure, split
 
 Status = Literal["priced", "partial", "unpriced"]
 Reason = Literal[
@@ -41,6 +41,7 @@ _ROUNDED = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[])
 """Where a division does not end: short enough for all sums of such amounts to be exact."""
 
 _ZERO = Decimal(0)
+_HUNDRED = Decimal(100)
 
 COMPONENTS: Mapping[str, Component] = {
     "input": "input_uncached",
@@ -66,8 +67,6 @@ _UNCACHED: Mapping[str, str] = {
     "image_cache_read": "image_input",
 }
 
-TOKEN_COMPONENTS = frozenset({"input_uncached", "cache_read", "cache_write", "output_visible", "reasoning"})
-
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -84,7 +83,7 @@ class Rate:
         lower_bound: whether the quantity billed may be larger than the one known.
         minimum: the least quantity that is billed.
         currency: ISO 4217 code.
-        scaled: ``price / per × 10^scale`` of its card: a whole number for every token rate, ``None`` for other units.
+        scaled: ``price / per × 10^scale`` of its card: a whole number for every token rate, and for others where it ends.
     """
 
     dimension: str
@@ -131,6 +130,15 @@ class Discount:
     kept_scale: int
 
 
+class PlainRates(NamedTuple):
+    """The rates that most calls need, as whole numbers of the card's ``unit``, the user's discount taken off."""
+
+    input: int
+    cache_read: int
+    output: int
+    reasoning: int
+
+
 @dataclass(frozen=True, slots=True)
 class RateCard:
     """All rates that hold for one model under one set of terms on one day.
@@ -144,6 +152,10 @@ class RateCard:
         rates: by dimension; ``long_rates`` replace them above ``long_above`` input tokens (empty: none are published).
         scale: all ``Rate.scaled`` are in units of ``10^-scale``.
         has_currencies: whether the rates are not all of one currency (a user's file may mix them).
+        plain: the rates of text, where all four are known; ``long_plain`` likewise above ``long_above``.
+        unit: the smallest unit of money on the card, discount included.
+        divisor: how many of them are one unit of the currency.
+        undiscounted: how many of them are ``10^-scale``.
     """
 
     model: str
@@ -159,6 +171,32 @@ class RateCard:
     discount: Discount | None = None
     scale: int = 0
     has_currencies: bool = False
+    plain: PlainRates | None = field(init=False)
+    long_plain: PlainRates | None = field(init=False)
+    unit: Decimal = field(init=False)
+    divisor: int = field(init=False)
+    undiscounted: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        discount = self.discount
+        kept, kept_scale = (1, 0) if discount is None else (discount.kept, discount.kept_scale)
+        scale = self.scale + kept_scale
+        object.__setattr__(self, "plain", _plain(self.rates, kept))
+        object.__setattr__(self, "long_plain", _plain(self.long_rates, kept))
+        object.__setattr__(self, "unit", Decimal((0, (1,), -scale)))
+        object.__setattr__(self, "divisor", 10**scale)
+        object.__setattr__(self, "undiscounted", 10**kept_scale)
+
+    def rates_for(self, tokens: Tokens) -> Mapping[str, Rate]:
+        """The rates that hold for so many input tokens."""
+        is_long = self.long_above is not None and tokens.input is not None and tokens.input > self.long_above
+        return self.long_rates if is_long else self.rates
+
+
+def _plain(rates: Mapping[str, Rate], kept: int) -> PlainRates | None:
+    found = [rates.get(dimension) for dimension in ("input", "cache_read", "output", "reasoning")]
+    scaled = [rate.scaled * kept for rate in found if rate is not None and rate.scaled is not None]
+    return PlainRates(*scaled) if len(scaled) == len(found) else None
 
 
 class Breakdown(NamedTuple):
@@ -173,25 +211,53 @@ class Breakdown(NamedTuple):
     reasoning: Decimal
 
 
+Line = tuple[Rate, "int | Decimal"]
+TokenParts = tuple[int, int, int, int, int]
+"""What the tokens cost, by the components of ``_PARTS``, in the card's smallest unit of money, net of discounts."""
+
+_PARTS: tuple[Component, ...] = ("input_uncached", "cache_read", "cache_write", "output_visible", "reasoning")
+_PART_OF = {dimension: _PARTS.index(part) for dimension, part in COMPONENTS.items() if part in _PARTS}
+_NO_PARTS = (0, 0, 0, 0, 0)
+_NOTHING_MISSING: tuple[str, ...] = ()
+
+
 class Quote(NamedTuple):
     """The price of one operation.
 
     Attributes:
         amount: the total in ``currency``, equal to the sum of ``items``.
         card: the rate card of the operation's own model.
-        lines: what was counted, at which rate.
+        tokens: the token counts that were priced.
+        parts: what they cost.
+        others: what else was counted, at which rate.
         nested: quotes for other models used inside the operation.
     """
 
     amount: Decimal
     card: RateCard
-    lines: tuple[tuple[Rate, int | Decimal], ...]
+    tokens: Tokens | None
+    parts: TokenParts
+    others: tuple[Line, ...] = ()
     nested: tuple[Quote, ...] = ()
+
+    @property
+    def token_lines(self) -> list[tuple[Rate, int]]:
+        """The tokens that were priced, at which rate."""
+        if self.tokens is None:
+            return []
+        rates = self.card.rates_for(self.tokens)
+        return [(rates[dimension], quantity) for dimension, quantity in split(self.tokens) if dimension in rates]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Everything that was counted, at which rate; other models' lines are in their own quotes."""
+        return (*self.token_lines, *self.others)
 
     @property
     def currency(self) -> str:
         """ISO 4217 code; all lines of a quote have the same."""
-        return self.lines[0][0].currency if self.card.has_currencies and self.lines else self.card.currency
+        lines = self.lines if self.card.has_currencies else ()
+        return lines[0][0].currency if lines else self.card.currency
 
     @property
     def list_amount(self) -> Decimal:
@@ -217,8 +283,8 @@ class Quote(NamedTuple):
         ]
         discount = self.card.discount
         if discount is not None:
-            tokens = _sum(rate.amount(quantity) for rate, quantity in self.lines if rate.component in TOKEN_COMPONENTS)
-            amount = EXACT.minus(EXACT.divide(EXACT.multiply(tokens, discount.percent), Decimal(100)))
+            tokens = _sum(rate.amount(quantity) for rate, quantity in self.token_lines)
+            amount = EXACT.minus(EXACT.divide(EXACT.multiply(tokens, discount.percent), _HUNDRED))
             note = f"{EXACT.normalize(discount.percent):f} % off token prices ({discount.match})"
             items.append(LineItem("discount", 1, amount, 1, amount, "user", None, note))
         for quote in self.nested:
@@ -227,64 +293,69 @@ class Quote(NamedTuple):
 
     def components(self) -> dict[Component, Decimal]:
         """Disjoint parts of the total, net of discounts, in the quote's currency."""
-        tokens, parts = self._by_component()
-        scale = self._scale
-        for component, amount in tokens.items():
-            parts[component] = _scaled(amount, scale)
-        return parts
-
-    @property
-    def _scale(self) -> int:
-        discount = self.card.discount
-        return self.card.scale if discount is None else self.card.scale + discount.kept_scale
-
-    def _by_component(self) -> tuple[dict[Component, int], dict[Component, Decimal]]:
-        """Token prices as whole numbers of ``10^-_scale``, and everything else, by component."""
-        tokens: dict[Component, int] = {}
-        others: dict[Component, Decimal] = {}
-        kept = 1 if self.card.discount is None else self.card.discount.kept
-        for rate, quantity in self.lines:
-            component = rate.component
-            if rate.scaled is not None:
-                tokens[component] = tokens.get(component, 0) + rate.scaled * cast(int, quantity) * kept
-            else:
-                others[component] = EXACT.add(others.get(component, _ZERO), rate.amount(quantity))
+        unit = self.card.unit
+        found = {name: EXACT.multiply(part, unit) for name, part in zip(_PARTS, self.parts, strict=True) if part}
+        for rate, quantity in self.others:
+            found[rate.component] = EXACT.add(found.get(rate.component, _ZERO), rate.amount(quantity))
         for quote in self.nested:
             # Tokens of a hosted tool's model are the tool's price, not the conversation's input or output.
-            others["tool"] = EXACT.add(others.get("tool", _ZERO), quote.amount)
-        return tokens, others
+            found["tool"] = EXACT.add(found.get("tool", _ZERO), quote.amount)
+        return found
 
     def cache_savings(self) -> Decimal:
         """What the cached input would have cost more at the uncached rates, net of discounts."""
         saved = _ZERO
-        for rate, quantity in self.lines:
+        rates = self.card.rates_for(self.tokens or Tokens())
+        for rate, quantity in self.token_lines:
             uncached = _UNCACHED.get(rate.dimension)
             if uncached is None:
                 continue
-            rates = self.card.long_rates if self.card.long_rates.get(rate.dimension) is rate else self.card.rates
             full = rates.get(uncached)
             if full is not None:
                 saved = EXACT.add(saved, EXACT.subtract(full.amount(quantity), rate.amount(quantity)))
         if self.card.discount is None:
             return saved
-        return EXACT.multiply(saved, _scaled(self.card.discount.kept, self.card.discount.kept_scale))
+        return EXACT.divide(EXACT.multiply(saved, EXACT.subtract(_HUNDRED, self.card.discount.percent)), _HUNDRED)
 
     def breakdown(self) -> Breakdown:
         """The total by part, as ``openai_cost.*`` attributes show it."""
-        tokens, others = self._by_component()
-        scale = self._scale
-        cache_read, cache_write = tokens.get("cache_read", 0), tokens.get("cache_write", 0)
-        reasoning = tokens.get("reasoning", 0)
-        tool = others.pop("tool", _ZERO)
+        uncached, cache_read, cache_write, visible, reasoning = self.parts
+        unit = self.card.unit
+        tool, other = self._tool_and_other()
         return Breakdown(
-            input=_scaled(tokens.get("input_uncached", 0) + cache_read + cache_write, scale),
-            output=_scaled(tokens.get("output_visible", 0) + reasoning, scale),
+            input=EXACT.multiply(uncached + cache_read + cache_write, unit),
+            output=EXACT.multiply(visible + reasoning, unit),
             tool=tool,
-            other=_sum(others.values()) if others else _ZERO,
-            cache_read=_scaled(cache_read, scale) if cache_read else _ZERO,
-            cache_write=_scaled(cache_write, scale) if cache_write else _ZERO,
-            reasoning=_scaled(reasoning, scale) if reasoning else _ZERO,
+            other=other,
+            cache_read=EXACT.multiply(cache_read, unit),
+            cache_write=EXACT.multiply(cache_write, unit),
+            reasoning=EXACT.multiply(reasoning, unit),
         )
+
+    def floats(self) -> tuple[float, float, float, float, float, float, float]:
+        """The same as floats, each the nearest to its exact amount, in the order of ``Breakdown``."""
+        uncached, cache_read, cache_write, visible, reasoning = self.parts
+        divisor = self.card.divisor
+        tool, other = self._tool_and_other() if self.others or self.nested else (0.0, 0.0)
+        return (
+            (uncached + cache_read + cache_write) / divisor,
+            (visible + reasoning) / divisor,
+            float(tool),
+            float(other),
+            cache_read / divisor,
+            cache_write / divisor,
+            reasoning / divisor,
+        )
+
+    def _tool_and_other(self) -> tuple[Decimal, Decimal]:
+        tool = _sum(quote.amount for quote in self.nested)
+        other = _ZERO
+        for rate, quantity in self.others:
+            if rate.component == "tool":
+                tool = EXACT.add(tool, rate.amount(quantity))
+            else:
+                other = EXACT.add(other, rate.amount(quantity))
+        return tool, other
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,80 +384,140 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
     Returns:
         A quote, or the reason why there is none (with the priced part, if any part could be priced).
     """
-    tokens = usage.tokens
-    lines: list[tuple[Rate, int | Decimal]] = []
-    missing: list[str] = []
-    total = 0
-    scale = card.scale
-    if tokens is not None:
-        try:
-            quantities = split(tokens)
-        except InconsistentUsage:
-            return Unpriced("inconsistent_usage")
-        rates = card.rates
-        if card.long_above is not None and tokens.input is not None and tokens.input > card.long_above:
-            rates = card.long_rates
-        for dimension, quantity in quantities:
-            rate = rates.get(dimension)
-            if rate is None or rate.scaled is None:
-                missing.append(dimension)
-            else:
-                lines.append((rate, quantity))
-                total += rate.scaled * quantity
-        if card.discount is not None:
-            total *= card.discount.kept
-            scale += card.discount.kept_scale
-    amount = _scaled(total, scale)
-    if usage.units or usage.fees:
-        try:
-            amount = EXACT.add(amount, _price_units(usage, card, lines, missing))
-        except InconsistentUsage:
-            return Unpriced("inconsistent_usage")
-    quote = Quote(amount, card, tuple(lines))
-    if card.has_currencies and len({rate.currency for rate, _ in lines}) > 1:
+    tokens, units, fees, _ = usage
+    parts, missing = _NO_PARTS, _NOTHING_MISSING
+    try:
+        if tokens is not None:
+            plain = _price_text(tokens, card)
+            parts, missing = _price_tokens(tokens, card) if plain is None else (plain, _NOTHING_MISSING)
+        if not (units or fees or missing or card.has_currencies):
+            total = sum(parts)
+            return Quote(EXACT.multiply(total, card.unit) if total else _ZERO, card, tokens, parts)
+        others = _Others(card)
+        for dimension, value in units:
+            others.add_unit(dimension, value)
+        for fee in fees:
+            others.add_fee(fee)
+    except InconsistentUsage:
+        return Unpriced("inconsistent_usage")
+    amount = EXACT.multiply(sum(parts) + others.scaled * card.undiscounted, card.unit)
+    quote = Quote(EXACT.add(amount, others.rest), card, tokens, parts, tuple(others.lines))
+    if card.has_currencies and len({rate.currency for rate, _ in quote.lines}) > 1:
         return Unpriced("unknown_currency")
+    missing = (*missing, *others.missing)
     if missing:
-        return Unpriced("missing_rate", quote if lines else None, tuple(missing))
+        return Unpriced("missing_rate", quote if quote.lines else None, missing)
     return quote
 
 
-def _price_units(usage: Usage, card: RateCard, lines: list[tuple[Rate, int | Decimal]], missing: list[str]) -> Decimal:
-    """Prices what is not a token; appends to ``lines`` and ``missing``."""
-    total = _ZERO
-    for dimension, value in usage.units:
-        quantity = measure(value)
-        rate = card.rates.get(dimension)
-        if rate is None:
+def _price_text(tokens: Tokens, card: RateCard) -> TokenParts | None:
+    """The price of tokens that are all text and not written to the cache, as most are; ``None`` if there is more to it."""
+    (
+        inputs,
+        outputs,
+        cached,
+        written,
+        written_30m,
+        written_12h,
+        reasoning,
+        text_input,
+        audio_input,
+        image_input,
+        text_output,
+        audio_output,
+        image_output,
+        text_cached,
+        audio_cached,
+        image_cached,
+    ) = tokens
+    if (
+        audio_input
+        or audio_output
+        or image_input
+        or image_output
+        or written
+        or written_30m
+        or written_12h
+        or text_cached
+        or audio_cached
+        or image_cached
+    ):
+        return None
+    rates = card.plain
+    if card.long_above is not None and type(inputs) is int and inputs > card.long_above:
+        rates = card.long_plain
+    inputs, outputs, cached, reasoning = inputs or 0, outputs or 0, cached or 0, reasoning or 0
+    if rates is None or not (type(inputs) is type(outputs) is type(cached) is type(reasoning) is int):
+        return None
+    if not (
+        0 <= cached <= inputs <= MAX_COUNT
+        and 0 <= reasoning <= outputs <= MAX_COUNT
+        and (not text_input or (type(text_input) is int and 0 <= text_input <= inputs))
+        and (not text_output or (type(text_output) is int and 0 <= text_output <= outputs))
+    ):
+        raise InconsistentUsage("parts exceed their total")
+    full, read, written_out, thought = rates
+    return full * (inputs - cached), read * cached, 0, written_out * (outputs - reasoning), thought * reasoning
+
+
+def _price_tokens(tokens: Tokens, card: RateCard) -> tuple[TokenParts, tuple[str, ...]]:
+    """The price of any tokens, and the dimensions that have none."""
+    quantities = split(tokens)
+    parts = [0, 0, 0, 0, 0]
+    missing: list[str] = []
+    rates = card.rates_for(tokens)
+    for dimension, quantity in quantities:
+        rate = rates.get(dimension)
+        if rate is None or rate.scaled is None:
             missing.append(dimension)
-            continue
-        if rate.lower_bound:
-            missing.append("input")
-        lines.append((rate, quantity))
-        total = EXACT.add(total, rate.amount(quantity))
-    for fee in usage.fees:
-        value = measure(fee.quantity)
-        rate = card.fees.get(fee.name)
+        else:
+            parts[_PART_OF[dimension]] += rate.scaled * quantity
+    if card.discount is not None:
+        parts = [part * card.discount.kept for part in parts]
+    return cast(TokenParts, tuple(parts)), tuple(missing)
+
+
+class _Others:
+    """Adds up what is not a token: in whole numbers where the rate is one, else in decimals."""
+
+    def __init__(self, card: RateCard) -> None:
+        self.scaled, self.rest = 0, _ZERO
+        self.lines: list[Line] = []
+        self.missing: list[str] = []
+        self._card = card
+
+    def add_unit(self, dimension: str, value: int | Decimal) -> None:
+        quantity = measure(value)
+        rate = self._card.rates.get(dimension)
         if rate is None:
-            missing.append(fee.name)
-            continue
+            self.missing.append(dimension)
+            return
+        if rate.lower_bound:
+            self.missing.append("input")
+        self._add(rate, quantity)
+
+    def add_fee(self, fee: Fee) -> None:
+        quantity = measure(fee.quantity)
+        rate = self._card.fees.get(fee.name)
+        if rate is None:
+            self.missing.append(fee.name)
+            return
         if fee.lower_bound:
-            missing.append(fee.name)
-        quantity = max(value, rate.minimum)
-        lines.append((rate, quantity))
-        total = EXACT.add(total, rate.amount(quantity))
-    return total
+            self.missing.append(fee.name)
+        self._add(rate, quantity if quantity > rate.minimum else rate.minimum)
+
+    def _add(self, rate: Rate, quantity: int | Decimal) -> None:
+        self.lines.append((rate, quantity))
+        if rate.scaled is not None and type(quantity) is int:
+            self.scaled += rate.scaled * quantity
+        else:
+            self.rest = EXACT.add(self.rest, rate.amount(quantity))
 
 
 def with_nested(outer: Quote, nested: list[Quote]) -> Quote:
     """The quote of an operation together with those for other models used inside it."""
     amount = EXACT.add(outer.amount, _sum(quote.amount for quote in nested))
-    return Quote(amount, outer.card, outer.lines, tuple(nested))
-
-
-def _scaled(value: int, scale: int) -> Decimal:
-    if not value:
-        return _ZERO
-    return Decimal(value).scaleb(-scale, EXACT)
+    return outer._replace(amount=amount, nested=tuple(nested))
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
