@@ -103,110 +103,104 @@ def measure(value: object) -> int | Decimal:
     raise InconsistentUsage(f"{value!r:.40} is not a quantity")
 
 
-def split(tokens: Tokens) -> list[tuple[str, int]]:
+DIMENSIONS = (
+    "input",
+    "audio_input",
+    "image_input",
+    "cache_read",
+    "audio_cache_read",
+    "image_cache_read",
+    "cache_write",
+    "cache_write_12h",
+    "output",
+    "reasoning",
+    "audio_output",
+    "image_output",
+)
+"""What tokens are billed as: price keys of the book, and ``reasoning``."""
+
+Quantities = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
+"""Tokens of each of ``DIMENSIONS``."""
+
+
+def split(tokens: Tokens) -> Quantities:
     """Splits reported totals and subsets into disjoint billable quantities.
 
-    The quantities of the input side add up to ``tokens.input``, those of the output side to ``tokens.output``. Cached tokens
-    without a split by modality are taken from text first, then image, then audio; so are cache writes from what is left.
+    The first eight add up to ``tokens.input``, the last four to ``tokens.output``. Cached tokens without a split by modality are
+    taken from text first, then image, then audio; so are cache writes from what is left. What is falsy counts as not reported.
 
     Returns:
-        Pairs of dimension (a price key of the book, or ``reasoning``) and count, zeros left out.
+        The count of each of ``DIMENSIONS``.
 
     Raises:
         InconsistentUsage: if a subset is larger than its total, or a count is impossible.
     """
-    for value in tokens:
-        # What is falsy counts as nothing, whatever its type.
-        if value and not (type(value) is int and 0 <= value <= MAX_COUNT):
+    for value in filter(None, tokens):
+        if type(value) is not int or not 0 < value <= MAX_COUNT:
             raise InconsistentUsage(f"{value!r:.40} is not a count")
-    quantities: list[tuple[str, int]] = []
-    if tokens.input is not None:
-        _split_input(tokens, quantities)
-    elif any(tokens[2:6]) or any(tokens[7:10]) or any(tokens[13:16]):
-        raise InconsistentUsage("parts of input tokens that are not reported")
-    if tokens.output is not None:
-        _split_output(tokens, quantities)
-    elif tokens.reasoning or any(tokens[10:13]):
-        raise InconsistentUsage("parts of output tokens that are not reported")
-    return quantities
-
-
-def _split_input(tokens: Tokens, quantities: list[tuple[str, int]]) -> None:
-    total = tokens.input or 0
-    cached = tokens.cache_read or 0
-    audio = tokens.audio_input or 0
-    image = tokens.image_input or 0
-    written, written_12h = _cache_writes(tokens) if any(tokens[3:6]) else (0, 0)
-    text = total - audio - image
-    if text < 0 or cached + written > total:
-        raise InconsistentUsage("subsets exceed the input tokens")
-    if (tokens.text_input or 0) > text:
-        raise InconsistentUsage("modalities exceed the input tokens")
+    (
+        total,
+        output,
+        cached,
+        _,
+        written_30m,
+        written_12h,
+        reasoning,
+        text_input,
+        audio,
+        image,
+        text_output,
+        audio_output,
+        image_output,
+        _,
+        _,
+        _,
+    ) = [count or 0 for count in tokens]
+    written = tokens.cache_write if type(tokens.cache_write) is int else written_30m + written_12h
+    text, visible = total - audio - image, output - reasoning - audio_output - image_output
+    if text < 0 or visible < 0 or cached + written > total:
+        raise InconsistentUsage("subsets exceed their total")
+    if text_input > text or text_output > visible + reasoning:
+        raise InconsistentUsage("modalities exceed their total")
+    if written_30m + written_12h > written:
+        raise InconsistentUsage("cache writes by lifetime exceed the cache writes")
     cached_text, cached_audio, cached_image = cached, 0, 0
     if audio or image or any(tokens[13:16]):
         cached_text, cached_audio, cached_image = _cached_by_modality(tokens, cached, text, audio, image)
         audio, image = audio - cached_audio, image - cached_image
     text -= cached_text
     if written:
-        for_text = min(written, text)
-        for_image = min(written - for_text, image)
-        text, image, audio = text - for_text, image - for_image, audio - (written - for_text - for_image)
-    if text:
-        quantities.append(("input", text))
-    if audio:
-        quantities.append(("audio_input", audio))
-    if image:
-        quantities.append(("image_input", image))
-    if cached_text:
-        quantities.append(("cache_read", cached_text))
-    if cached_audio:
-        quantities.append(("audio_cache_read", cached_audio))
-    if cached_image:
-        quantities.append(("image_cache_read", cached_image))
-    if written > written_12h:
-        quantities.append(("cache_write", written - written_12h))
-    if written_12h:
-        quantities.append(("cache_write_12h", written_12h))
-
-
-def _cache_writes(tokens: Tokens) -> tuple[int, int]:
-    """All cache-write tokens, and those of them that are kept for 12 hours."""
-    short = tokens.cache_write_30m or 0
-    long = tokens.cache_write_12h or 0
-    written = short + long if tokens.cache_write is None else tokens.cache_write
-    if short + long > written:
-        raise InconsistentUsage("cache writes by lifetime exceed the cache writes")
-    return written, long
+        of_text = min(written, text)
+        of_image = min(written - of_text, image)
+        text, image, audio = text - of_text, image - of_image, audio - (written - of_text - of_image)
+    return (
+        text,
+        audio,
+        image,
+        cached_text,
+        cached_audio,
+        cached_image,
+        written - written_12h,
+        written_12h,
+        visible,
+        reasoning,
+        audio_output,
+        image_output,
+    )
 
 
 def _cached_by_modality(tokens: Tokens, cached: int, text: int, audio: int, image: int) -> tuple[int, int, int]:
-    of_text = tokens.text_cache_read or 0
-    of_audio = tokens.audio_cache_read or 0
-    of_image = tokens.image_cache_read or 0
+    of_text, of_audio, of_image = (
+        tokens.text_cache_read or 0,
+        tokens.audio_cache_read or 0,
+        tokens.image_cache_read or 0,
+    )
     rest = cached - of_text - of_audio - of_image
     if rest < 0 or of_text > text or of_audio > audio or of_image > image:
         raise InconsistentUsage("cached tokens by modality exceed their total")
+    if not rest:
+        return of_text, of_audio, of_image
     more_text = min(rest, text - of_text)
     more_image = min(rest - more_text, image - of_image)
     more_audio = rest - more_text - more_image
     return of_text + more_text, of_audio + more_audio, of_image + more_image
-
-
-def _split_output(tokens: Tokens, quantities: list[tuple[str, int]]) -> None:
-    total = tokens.output or 0
-    reasoning = tokens.reasoning or 0
-    audio = tokens.audio_output or 0
-    image = tokens.image_output or 0
-    visible = total - reasoning - audio - image
-    if visible < 0:
-        raise InconsistentUsage("subsets exceed the output tokens")
-    if (tokens.text_output or 0) > total - audio - image:
-        raise InconsistentUsage("modalities exceed the output tokens")
-    if visible:
-        quantities.append(("output", visible))
-    if reasoning:
-        quantities.append(("reasoning", reasoning))
-    if audio:
-        quantities.append(("audio_output", audio))
-    if image:
-        quantities.append(("image_output", image))

@@ -93,19 +93,17 @@ class PriceBook:
             The quote, or the reason why there is none. Never raises for any usage or terms.
         """
         card = self.card(terms)
-        if type(card) is Unpriced:
+        if isinstance(card, Unpriced):
             return card
-        card = cast(RateCard, card)
-        if usage.is_empty:
-            return Unpriced("no_usage")
         result = price(usage, card)
         return self._add_nested(usage, terms, result) if usage.models else result
 
     def card(self, terms: Terms) -> RateCard | Unpriced:
         """The rate card for the terms, compiled on first use; also remembers what it cannot price."""
-        if not 0 <= terms.at < _END_OF_TIME:
+        at = terms[-1]
+        if not 0 <= at < _END_OF_TIME:
             return Unpriced("missing_rate", missing=("a day",))
-        key = (terms[:-1], terms.at // 86400)
+        key = (terms[:-1], at // 86400)
         card = self._cards.get(key)
         if card is None:
             with localcontext(EXACT):

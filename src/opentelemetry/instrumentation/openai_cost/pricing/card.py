@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import cast
+from functools import lru_cache
+from typing import NamedTuple, cast
 
 from .overrides import TOKEN_PRICES, UNIT_PRICES, ModelOverride, Overrides
-from .quote import COMPONENTS, Discount, Rate, RateCard, Unpriced
+from .quote import COMPONENTS, EXACT, Discount, Rate, RateCard, Unpriced
 
 NO_MODEL: Mapping[str, object] = {"rates": [{"tier": "standard", "source": "overlay"}]}
 """Stands for a model where only fees are billed."""
@@ -32,12 +33,37 @@ class _Listed:
     currency: str
 
     @property
-    def price(self) -> tuple[Decimal, int]:
+    def price(self) -> _Price:
         """The price and per how many units: a string is per million, a table says it."""
         if isinstance(self.value, Mapping):
             entry = cast("Mapping[str, object]", self.value)  # pyright: ignore[reportUnknownMemberType]  # narrowed to Unknown
-            return Decimal(str(entry["price"])), int(str(entry.get("per", _MILLION)))
-        return Decimal(str(self.value)), _MILLION
+            return _price(str(entry["price"]), str(entry.get("per", _MILLION)))
+        return _price(str(self.value))
+
+
+class _Price(NamedTuple):
+    """A price, and that of one unit as ``whole × 10^-decimals`` (rounded where the division does not end)."""
+
+    price: Decimal
+    per: int
+    whole: int
+    decimals: int
+    ends: bool
+
+    def scaled(self, scale: int) -> int:
+        """The price of one unit in whole numbers of ``10^-scale``."""
+        return self.whole * 10 ** (scale - self.decimals)
+
+
+@lru_cache(maxsize=4096)
+def _price(price: str, per: str = str(_MILLION)) -> _Price:
+    return _divided(Decimal(price), int(per))
+
+
+def _divided(price: Decimal, per: int) -> _Price:
+    share = EXACT.divide(price, Decimal(per))
+    decimals = max(0, -cast(int, EXACT.normalize(share).as_tuple().exponent))
+    return _Price(price, per, int(EXACT.scaleb(share, decimals)), decimals, _POWER_OF_TEN % per == 0)
 
 
 _Prices = dict[str, _Listed]
@@ -96,7 +122,7 @@ class Compiler:
             return Unpriced("missing_rate", missing=("region or window",))
         discount = self._discount(key or "", name, modifiers)
         listed_fees = self._fees(provider, model.get("class"))
-        scale = max(_scale(row.prices, factor), _scale(row.long or {}, factor), *map(_fee_scale, listed_fees.values()))
+        scale = max(_scale(row.prices, factor), _scale(row.long or {}, factor), _fee_scale(listed_fees))
         rates = self._rates(row.prices, factor, scale)
         fees = {name: _fee(name, listed, minimum, scale) for name, (listed, minimum) in listed_fees.items()}
         currencies = {rate.currency for rate in (*rates.values(), *fees.values())}
@@ -208,8 +234,7 @@ class Compiler:
             if dimension == "images":
                 self._add_images(rates, listed, lower_bound="input" in prices)
                 continue
-            price, per = listed.price
-            rates[dimension] = _rate(dimension, price * factor, per, listed, scale, listed.note)
+            rates[dimension] = _rate(dimension, _times(listed.price, factor), listed, scale, listed.note)
         self._cascade(rates, scale)
         return rates
 
@@ -229,7 +254,7 @@ class Compiler:
             rate = rates.get(other)
             if dimension not in rates and rate is not None:
                 listed = _Listed("0", rate.source, rate.since, None, rate.currency)
-                rates[dimension] = _rate(dimension, rate.price * times, rate.per, listed, scale, note)
+                rates[dimension] = _rate(dimension, _divided(rate.price * times, rate.per), listed, scale, note)
 
         stand_in("cache_read", "input", "no cached rate is published: billed as input")
         stand_in("cache_write_12h", "cache_write", "twice the 30-minute write", 2)
@@ -263,29 +288,25 @@ class Compiler:
 
 
 def _fee(name: str, listed: _Listed, minimum: int, scale: int) -> Rate:
-    price, per = listed.price
+    price = listed.price
     return Rate(
         name,
         "tool",
-        price,
-        per,
+        price.price,
+        price.per,
         listed.source,
         listed.since,
         listed.note,
         minimum=minimum,
         currency=listed.currency,
-        scaled=int((price / per).scaleb(scale)) if _ends(per) else None,
+        scaled=price.scaled(scale) if price.ends else None,
     )
 
 
-def _fee_scale(fee: tuple[_Listed, int]) -> int:
-    price, per = fee[0].price
-    return _decimals(price / per) if _ends(per) else 0
-
-
-def _ends(per: int) -> bool:
-    """Whether a price divided by it has an end."""
-    return _POWER_OF_TEN % per == 0
+def _fee_scale(fees: Mapping[str, tuple[_Listed, int]]) -> int:
+    """Decimals that fees need of the smallest unit of money on a card."""
+    prices = [listed.price for listed, _ in fees.values()]
+    return max((price.decimals for price in prices if price.ends), default=0)
 
 
 def _listed(prices: Mapping[str, object], row: Mapping[str, object]) -> _Prices:
@@ -299,23 +320,29 @@ def _listed(prices: Mapping[str, object], row: Mapping[str, object]) -> _Prices:
     }
 
 
-def _rate(dimension: str, price: Decimal, per: int, listed: _Listed, scale: int, note: str | None) -> Rate:
+def _rate(dimension: str, price: _Price, listed: _Listed, scale: int, note: str | None) -> Rate:
     """A rate; that of a token is also stated as a whole number of the card's smallest unit of money."""
-    component = COMPONENTS.get(dimension, "other")
     is_token = dimension in TOKEN_PRICES or dimension == "reasoning"
-    scaled = int((price / per).scaleb(scale)) if is_token else None
     return Rate(
-        dimension, component, price, per, listed.source, listed.since, note, scaled=scaled, currency=listed.currency
+        dimension,
+        COMPONENTS.get(dimension, "other"),
+        price.price,
+        price.per,
+        listed.source,
+        listed.since,
+        note,
+        scaled=price.scaled(scale) if is_token else None,
+        currency=listed.currency,
     )
 
 
+def _times(price: _Price, factor: Decimal) -> _Price:
+    return price if factor == 1 else _divided(EXACT.multiply(price.price, factor), price.per)
+
+
 def _scale(prices: _Prices, factor: Decimal) -> int:
-    """Decimals that the smallest unit of money on a card needs."""
-    scale = 0
-    for dimension in TOKEN_PRICES & prices.keys():
-        price, per = prices[dimension].price
-        scale = max(scale, _decimals(price * factor / per))
-    return scale
+    """Decimals that token prices need of the smallest unit of money on a card."""
+    return max((_times(prices[name].price, factor).decimals for name in TOKEN_PRICES & prices.keys()), default=0)
 
 
 def _decimals(value: Decimal) -> int:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
-from ..usage import MAX_COUNT, Fee, InconsistentUsage, Tokens, Usage, measure, split
+from ..usage import DIMENSIONS, MAX_COUNT, InconsistentUsage, Tokens, Usage, measure, split
 
 Status = Literal["priced", "partial", "unpriced"]
 Reason = Literal[
@@ -130,13 +130,18 @@ class Discount:
     kept_scale: int
 
 
-class PlainRates(NamedTuple):
-    """The rates that most calls need, as whole numbers of the card's ``unit``, the user's discount taken off."""
+class TokenRates(NamedTuple):
+    """Token rates as whole numbers of the card's ``unit``, the user's discount taken off.
 
-    input: int
-    cache_read: int
-    output: int
-    reasoning: int
+    Attributes:
+        every: the rate of each of ``DIMENSIONS``, 0 where there is none.
+        gaps: positions of those that have none.
+        text: the rates of input, cached input, output and reasoning, ``None`` if one of them is missing.
+    """
+
+    every: tuple[int, ...]
+    gaps: tuple[int, ...]
+    text: tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ class RateCard:
         rates: by dimension; ``long_rates`` replace them above ``long_above`` input tokens (empty: none are published).
         scale: all ``Rate.scaled`` are in units of ``10^-scale``.
         has_currencies: whether the rates are not all of one currency (a user's file may mix them).
-        plain: the rates of text, where all four are known; ``long_plain`` likewise above ``long_above``.
+        tokens: the token rates as whole numbers; ``long_tokens`` likewise above ``long_above``.
         unit: the smallest unit of money on the card, discount included.
         divisor: how many of them are one unit of the currency.
         undiscounted: how many of them are ``10^-scale``.
@@ -171,8 +176,8 @@ class RateCard:
     discount: Discount | None = None
     scale: int = 0
     has_currencies: bool = False
-    plain: PlainRates | None = field(init=False)
-    long_plain: PlainRates | None = field(init=False)
+    tokens: TokenRates = field(init=False)
+    long_tokens: TokenRates = field(init=False)
     unit: Decimal = field(init=False)
     divisor: int = field(init=False)
     undiscounted: int = field(init=False)
@@ -181,8 +186,9 @@ class RateCard:
         discount = self.discount
         kept, kept_scale = (1, 0) if discount is None else (discount.kept, discount.kept_scale)
         scale = self.scale + kept_scale
-        object.__setattr__(self, "plain", _plain(self.rates, kept))
-        object.__setattr__(self, "long_plain", _plain(self.long_rates, kept))
+        tokens = _token_rates(self.rates, kept)
+        object.__setattr__(self, "tokens", tokens)
+        object.__setattr__(self, "long_tokens", _token_rates(self.long_rates, kept) if self.long_rates else _NO_RATES)
         object.__setattr__(self, "unit", Decimal((0, (1,), -scale)))
         object.__setattr__(self, "divisor", 10**scale)
         object.__setattr__(self, "undiscounted", 10**kept_scale)
@@ -193,10 +199,15 @@ class RateCard:
         return self.long_rates if is_long else self.rates
 
 
-def _plain(rates: Mapping[str, Rate], kept: int) -> PlainRates | None:
-    found = [rates.get(dimension) for dimension in ("input", "cache_read", "output", "reasoning")]
-    scaled = [rate.scaled * kept for rate in found if rate is not None and rate.scaled is not None]
-    return PlainRates(*scaled) if len(scaled) == len(found) else None
+def _token_rates(rates: Mapping[str, Rate], kept: int) -> TokenRates:
+    found = [rates.get(dimension) for dimension in DIMENSIONS]
+    every = tuple([0 if rate is None or rate.scaled is None else rate.scaled * kept for rate in found])
+    gaps = tuple([position for position, rate in enumerate(found) if rate is None])
+    is_text = None not in (found[0], found[3], found[8], found[9])
+    return TokenRates(every, gaps, (every[0], every[3], every[8], every[9]) if is_text else None)
+
+
+_NO_RATES = _token_rates({}, 1)
 
 
 class Breakdown(NamedTuple):
@@ -216,9 +227,7 @@ TokenParts = tuple[int, int, int, int, int]
 """What the tokens cost, by the components of ``_PARTS``, in the card's smallest unit of money, net of discounts."""
 
 _PARTS: tuple[Component, ...] = ("input_uncached", "cache_read", "cache_write", "output_visible", "reasoning")
-_PART_OF = {dimension: _PARTS.index(part) for dimension, part in COMPONENTS.items() if part in _PARTS}
 _NO_PARTS = (0, 0, 0, 0, 0)
-_NOTHING_MISSING: tuple[str, ...] = ()
 
 
 class Quote(NamedTuple):
@@ -246,7 +255,8 @@ class Quote(NamedTuple):
         if self.tokens is None:
             return []
         rates = self.card.rates_for(self.tokens)
-        return [(rates[dimension], quantity) for dimension, quantity in split(self.tokens) if dimension in rates]
+        counts = zip(DIMENSIONS, split(self.tokens), strict=True)
+        return [(rates[dimension], quantity) for dimension, quantity in counts if quantity and dimension in rates]
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -294,7 +304,9 @@ class Quote(NamedTuple):
     def components(self) -> dict[Component, Decimal]:
         """Disjoint parts of the total, net of discounts, in the quote's currency."""
         unit = self.card.unit
-        found = {name: EXACT.multiply(part, unit) for name, part in zip(_PARTS, self.parts, strict=True) if part}
+        found: dict[Component, Decimal] = {
+            name: EXACT.multiply(part, unit) for name, part in zip(_PARTS, self.parts, strict=True) if part
+        }
         for rate, quantity in self.others:
             found[rate.component] = EXACT.add(found.get(rate.component, _ZERO), rate.amount(quantity))
         for quote in self.nested:
@@ -385,28 +397,25 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
         A quote, or the reason why there is none (with the priced part, if any part could be priced).
     """
     tokens, units, fees, _ = usage
-    parts, missing = _NO_PARTS, _NOTHING_MISSING
+    parts = _NO_PARTS
+    missing: list[str] = []
     try:
         if tokens is not None:
-            plain = _price_text(tokens, card)
-            parts, missing = _price_tokens(tokens, card) if plain is None else (plain, _NOTHING_MISSING)
+            parts = _price_text(tokens, card) or _price_tokens(tokens, card, missing)
+        total = sum(parts)
+        if not total and usage.is_empty:
+            return Unpriced("no_usage")
         if not (units or fees or missing or card.has_currencies):
-            total = sum(parts)
-            return Quote(EXACT.multiply(total, card.unit) if total else _ZERO, card, tokens, parts)
-        others = _Others(card)
-        for dimension, value in units:
-            others.add_unit(dimension, value)
-        for fee in fees:
-            others.add_fee(fee)
+            return Quote(EXACT.multiply(total, card.unit), card, tokens, parts)
+        scaled, rest, lines = _price_others(usage, card, missing)
     except InconsistentUsage:
         return Unpriced("inconsistent_usage")
-    amount = EXACT.multiply(sum(parts) + others.scaled * card.undiscounted, card.unit)
-    quote = Quote(EXACT.add(amount, others.rest), card, tokens, parts, tuple(others.lines))
+    amount = EXACT.multiply(total + scaled * card.undiscounted, card.unit)
+    quote = Quote(EXACT.add(amount, rest) if rest else amount, card, tokens, parts, tuple(lines))
     if card.has_currencies and len({rate.currency for rate, _ in quote.lines}) > 1:
         return Unpriced("unknown_currency")
-    missing = (*missing, *others.missing)
     if missing:
-        return Unpriced("missing_rate", quote if quote.lines else None, missing)
+        return Unpriced("missing_rate", quote if quote.lines else None, tuple(missing))
     return quote
 
 
@@ -443,9 +452,9 @@ def _price_text(tokens: Tokens, card: RateCard) -> TokenParts | None:
         or image_cached
     ):
         return None
-    rates = card.plain
+    rates = card.tokens.text
     if card.long_above is not None and type(inputs) is int and inputs > card.long_above:
-        rates = card.long_plain
+        rates = card.long_tokens.text
     inputs, outputs, cached, reasoning = inputs or 0, outputs or 0, cached or 0, reasoning or 0
     if rates is None or not (type(inputs) is type(outputs) is type(cached) is type(reasoning) is int):
         return None
@@ -460,58 +469,58 @@ def _price_text(tokens: Tokens, card: RateCard) -> TokenParts | None:
     return full * (inputs - cached), read * cached, 0, written_out * (outputs - reasoning), thought * reasoning
 
 
-def _price_tokens(tokens: Tokens, card: RateCard) -> tuple[TokenParts, tuple[str, ...]]:
-    """The price of any tokens, and the dimensions that have none."""
+def _price_tokens(tokens: Tokens, card: RateCard, missing: list[str]) -> TokenParts:
+    """The price of any tokens; the dimensions that have none are appended to ``missing``."""
     quantities = split(tokens)
-    parts = [0, 0, 0, 0, 0]
-    missing: list[str] = []
-    rates = card.rates_for(tokens)
-    for dimension, quantity in quantities:
-        rate = rates.get(dimension)
-        if rate is None or rate.scaled is None:
-            missing.append(dimension)
-        else:
-            parts[_PART_OF[dimension]] += rate.scaled * quantity
-    if card.discount is not None:
-        parts = [part * card.discount.kept for part in parts]
-    return cast(TokenParts, tuple(parts)), tuple(missing)
+    is_long = card.long_above is not None and tokens.input is not None and tokens.input > card.long_above
+    every, gaps, _ = card.long_tokens if is_long else card.tokens
+    if gaps:
+        missing.extend(DIMENSIONS[gap] for gap in gaps if quantities[gap])
+    return (
+        quantities[0] * every[0] + quantities[1] * every[1] + quantities[2] * every[2],
+        quantities[3] * every[3] + quantities[4] * every[4] + quantities[5] * every[5],
+        quantities[6] * every[6] + quantities[7] * every[7],
+        quantities[8] * every[8] + quantities[10] * every[10] + quantities[11] * every[11],
+        quantities[9] * every[9],
+    )
 
 
-class _Others:
-    """Adds up what is not a token: in whole numbers where the rate is one, else in decimals."""
+def _price_others(usage: Usage, card: RateCard, missing: list[str]) -> tuple[int, Decimal, list[Line]]:
+    """Prices what is not a token; what has no price, or only a lower bound of one, is appended to ``missing``.
 
-    def __init__(self, card: RateCard) -> None:
-        self.scaled, self.rest = 0, _ZERO
-        self.lines: list[Line] = []
-        self.missing: list[str] = []
-        self._card = card
-
-    def add_unit(self, dimension: str, value: int | Decimal) -> None:
+    Returns:
+        The sum of what whole numbers of the card's ``10^-scale`` can express, the sum of the rest, and the lines.
+    """
+    scaled, rest = 0, _ZERO
+    lines: list[Line] = []
+    for dimension, value in usage.units:
         quantity = measure(value)
-        rate = self._card.rates.get(dimension)
+        rate = card.rates.get(dimension)
         if rate is None:
-            self.missing.append(dimension)
-            return
+            missing.append(dimension)
+            continue
         if rate.lower_bound:
-            self.missing.append("input")
-        self._add(rate, quantity)
-
-    def add_fee(self, fee: Fee) -> None:
-        quantity = measure(fee.quantity)
-        rate = self._card.fees.get(fee.name)
+            missing.append("input")
+        lines.append((rate, quantity))
+        rest = EXACT.add(rest, rate.amount(quantity))
+    for fee in usage.fees:
+        quantity = fee.quantity
+        if type(quantity) is not int or not 0 <= quantity <= MAX_COUNT:
+            quantity = measure(quantity)
+        rate = card.fees.get(fee.name)
         if rate is None:
-            self.missing.append(fee.name)
-            return
+            missing.append(fee.name)
+            continue
         if fee.lower_bound:
-            self.missing.append(fee.name)
-        self._add(rate, quantity if quantity > rate.minimum else rate.minimum)
-
-    def _add(self, rate: Rate, quantity: int | Decimal) -> None:
-        self.lines.append((rate, quantity))
+            missing.append(fee.name)
+        if quantity < rate.minimum:
+            quantity = rate.minimum
+        lines.append((rate, quantity))
         if rate.scaled is not None and type(quantity) is int:
-            self.scaled += rate.scaled * quantity
+            scaled += rate.scaled * quantity
         else:
-            self.rest = EXACT.add(self.rest, rate.amount(quantity))
+            rest = EXACT.add(rest, rate.amount(quantity))
+    return scaled, rest, lines
 
 
 def with_nested(outer: Quote, nested: list[Quote]) -> Quote:
