@@ -135,14 +135,12 @@ def split(tokens: Tokens) -> Quantities:
     Raises:
         InconsistentUsage: if a subset is larger than its total, or a count is impossible.
     """
-    for value in filter(None, tokens):
-        if type(value) is not int or not 0 < value <= MAX_COUNT:
-            raise InconsistentUsage(f"{value!r:.40} is not a count")
+    _check(list(filter(None, tokens)))
     (
         total,
         output,
         cached,
-        _,
+        written,
         written_30m,
         written_12h,
         reasoning,
@@ -152,21 +150,37 @@ def split(tokens: Tokens) -> Quantities:
         text_output,
         audio_output,
         image_output,
-        _,
-        _,
-        _,
-    ) = [count or 0 for count in tokens]
-    written = tokens.cache_write if type(tokens.cache_write) is int else written_30m + written_12h
+        of_text,
+        of_audio,
+        of_image,
+    ) = tokens
+    total, output, cached = total or 0, output or 0, cached or 0
+    audio, image = audio or 0, image or 0
+    reasoning, audio_output, image_output = reasoning or 0, audio_output or 0, image_output or 0
+    if written or written_30m or written_12h:
+        written_12h = written_12h or 0
+        by_lifetime = (written_30m or 0) + written_12h
+        written = written if type(written) is int else by_lifetime
+        if by_lifetime > written:
+            raise InconsistentUsage("cache writes by lifetime exceed the cache writes")
+    else:
+        written = written_12h = 0
     text, visible = total - audio - image, output - reasoning - audio_output - image_output
     if text < 0 or visible < 0 or cached + written > total:
         raise InconsistentUsage("subsets exceed their total")
-    if text_input > text or text_output > visible + reasoning:
+    if (text_input and text_input > text) or (text_output and text_output > visible + reasoning):
         raise InconsistentUsage("modalities exceed their total")
-    if written_30m + written_12h > written:
-        raise InconsistentUsage("cache writes by lifetime exceed the cache writes")
     cached_text, cached_audio, cached_image = cached, 0, 0
-    if audio or image or any(tokens[13:16]):
-        cached_text, cached_audio, cached_image = _cached_by_modality(tokens, cached, text, audio, image)
+    if audio or image or of_text or of_audio or of_image:
+        cached_text, cached_audio, cached_image = of_text or 0, of_audio or 0, of_image or 0
+        rest = cached - cached_text - cached_audio - cached_image
+        if rest < 0 or cached_text > text or cached_audio > audio or cached_image > image:
+            raise InconsistentUsage("cached tokens by modality exceed their total")
+        if rest:
+            more_text = min(rest, text - cached_text)
+            more_image = min(rest - more_text, image - cached_image)
+            cached_text, cached_image = cached_text + more_text, cached_image + more_image
+            cached_audio += rest - more_text - more_image
         audio, image = audio - cached_audio, image - cached_image
     text -= cached_text
     if written:
@@ -189,18 +203,11 @@ def split(tokens: Tokens) -> Quantities:
     )
 
 
-def _cached_by_modality(tokens: Tokens, cached: int, text: int, audio: int, image: int) -> tuple[int, int, int]:
-    of_text, of_audio, of_image = (
-        tokens.text_cache_read or 0,
-        tokens.audio_cache_read or 0,
-        tokens.image_cache_read or 0,
-    )
-    rest = cached - of_text - of_audio - of_image
-    if rest < 0 or of_text > text or of_audio > audio or of_image > image:
-        raise InconsistentUsage("cached tokens by modality exceed their total")
-    if not rest:
-        return of_text, of_audio, of_image
-    more_text = min(rest, text - of_text)
-    more_image = min(rest - more_text, image - of_image)
-    more_audio = rest - more_text - more_image
-    return of_text + more_text, of_audio + more_audio, of_image + more_image
+_WHOLE = {int}
+
+
+def _check(counts: list[int]) -> None:
+    """Raises unless all are whole numbers from 1 to ``MAX_COUNT``; in a few steps, since every priced call takes them."""
+    if not counts or ({*map(type, counts)} == _WHOLE and min(counts) > 0 and max(counts) <= MAX_COUNT):
+        return
+    raise InconsistentUsage(f"{counts!r:.40} are not counts")

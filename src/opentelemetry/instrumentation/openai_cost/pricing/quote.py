@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from ..usage import DIMENSIONS, MAX_COUNT, InconsistentUsage, Tokens, Usage, measure, split
+from ..usage import DIMENSIONS, MAX_COUNT, InconsistentUsage, Quantities, Tokens, Usage, measure, split
 
 Status = Literal["priced", "partial", "unpriced"]
 Reason = Literal[
@@ -139,7 +139,7 @@ class TokenRates(NamedTuple):
         text: the rates of input, cached input, output and reasoning, ``None`` if one of them is missing.
     """
 
-    every: tuple[int, ...]
+    every: Quantities
     gaps: tuple[int, ...]
     text: tuple[int, int, int, int] | None
 
@@ -201,7 +201,9 @@ class RateCard:
 
 def _token_rates(rates: Mapping[str, Rate], kept: int) -> TokenRates:
     found = [rates.get(dimension) for dimension in DIMENSIONS]
-    every = tuple([0 if rate is None or rate.scaled is None else rate.scaled * kept for rate in found])
+    every = cast(
+        Quantities, tuple([0 if rate is None or rate.scaled is None else rate.scaled * kept for rate in found])
+    )
     gaps = tuple([position for position, rate in enumerate(found) if rate is None])
     is_text = None not in (found[0], found[3], found[8], found[9])
     return TokenRates(every, gaps, (every[0], every[3], every[8], every[9]) if is_text else None)
@@ -473,15 +475,30 @@ def _price_tokens(tokens: Tokens, card: RateCard, missing: list[str]) -> TokenPa
     """The price of any tokens; the dimensions that have none are appended to ``missing``."""
     quantities = split(tokens)
     is_long = card.long_above is not None and tokens.input is not None and tokens.input > card.long_above
-    every, gaps, _ = card.long_tokens if is_long else card.tokens
+    rates, gaps, _ = card.long_tokens if is_long else card.tokens
     if gaps:
         missing.extend(DIMENSIONS[gap] for gap in gaps if quantities[gap])
+    text, audio, image, read, audio_read, image_read, write, write_12h, visible, reasoning, speech, drawing = quantities
+    (
+        per_text,
+        per_audio,
+        per_image,
+        per_read,
+        per_audio_read,
+        per_image_read,
+        per_write,
+        per_write_12h,
+        per_visible,
+        per_reasoning,
+        per_speech,
+        per_drawing,
+    ) = rates
     return (
-        quantities[0] * every[0] + quantities[1] * every[1] + quantities[2] * every[2],
-        quantities[3] * every[3] + quantities[4] * every[4] + quantities[5] * every[5],
-        quantities[6] * every[6] + quantities[7] * every[7],
-        quantities[8] * every[8] + quantities[10] * every[10] + quantities[11] * every[11],
-        quantities[9] * every[9],
+        text * per_text + audio * per_audio + image * per_image,
+        read * per_read + audio_read * per_audio_read + image_read * per_image_read,
+        write * per_write + write_12h * per_write_12h,
+        visible * per_visible + speech * per_speech + drawing * per_drawing,
+        reasoning * per_reasoning,
     )
 
 
