@@ -100,7 +100,8 @@ class OpenAICostInstrumentor(BaseInstrumentor):
 
     @classmethod
     def _start(cls) -> None:
-        from .recorder import Recorder, observe_book_age
+        from .instruments import observe_book_age
+        from .recorder import Recorder
         from .semconv import METRIC_BOOK_AGE
 
         tracer_provider, meter_provider = cls._providers

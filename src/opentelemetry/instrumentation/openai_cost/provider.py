@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GEN_AI_PROVIDER_NAME
+from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
+from opentelemetry.util.types import AttributeValue
 
 OPENAI = "openai"
 AZURE = "azure.ai.openai"
@@ -48,6 +53,7 @@ class Server:
         port: TCP port; the scheme's default where the URL names none.
         price_list: provider whose bundled prices hold here, ``None`` on a host we know no prices of.
         region: label of a regional OpenAI host (``eu`` of ``eu.api.openai.com``).
+        attributes: provider, address and port, as spans and metrics state them.
     """
 
     provider: str
@@ -55,6 +61,11 @@ class Server:
     port: int
     price_list: str | None
     region: str | None = None
+    attributes: Mapping[str, AttributeValue] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        attributes = {GEN_AI_PROVIDER_NAME: self.provider, SERVER_ADDRESS: self.address, SERVER_PORT: self.port}
+        object.__setattr__(self, "attributes", attributes)
 
 
 @lru_cache(maxsize=512)

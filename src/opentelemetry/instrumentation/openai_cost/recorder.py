@@ -5,34 +5,28 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import Meter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
-from opentelemetry.util.types import AttributeValue
 
 from . import _nesting, semconv
 from .config import Config
 from .endpoints import Endpoint, Request, Response, from_cache, in_headers
+from .instruments import Instruments
 from .ledger import Ledger, Started
 from .operation import Operation
+from .outcome import Attributes, Outcome, ProviderCost, cost_attributes
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
-from .usage import MAX_COUNT, Tokens
+from .usage import MAX_COUNT
 
 _logger = logging.getLogger(__package__)
-
-Attributes = dict[str, AttributeValue]
 
 _FUTURE = 10**11
 """No response was created after the year 5000; whoever says so counts in milliseconds."""
@@ -56,18 +50,6 @@ _TOKEN_ATTRIBUTES = (
     semconv.USAGE_IMAGE_CACHE_READ,
 )
 """Span attribute of every field of ``Tokens``, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderCost:
-    """A cost that the provider or a gateway reported, and our own price beside it where we have one."""
-
-    amount: Decimal
-    currency: str
-    estimate: Quote | None
-
-
-Outcome = Quote | ProviderCost | Unpriced
 
 
 class _Billed(Protocol):
@@ -141,9 +123,7 @@ class Recorder:
         model = request.model
         attributes: Attributes = {
             gen_ai.GEN_AI_OPERATION_NAME: endpoint.operation,
-            gen_ai.GEN_AI_PROVIDER_NAME: server.provider,
-            SERVER_ADDRESS: server.address,
-            SERVER_PORT: server.port,
+            **server.attributes,
             **endpoint.attributes,
             **request.attributes,
         }
@@ -200,7 +180,7 @@ class Recorder:
             return
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
-        cost = self._cost_attributes(outcome)
+        cost = cost_attributes(outcome, self._config.breakdown)
         if operation.span is not None:
             self._describe(operation, response, error_type, cost)
             self._instruments.record_operation(operation, response, common, error_type)
@@ -273,17 +253,19 @@ class Recorder:
             is_running = (operation.request.background or response.is_job) and not response.finished
             return Unpriced("background" if is_running else "no_usage")
         request, server, endpoint = operation.request, operation.server, operation.price_endpoint
+        created = response.created
+        # By position: keywords would double the time.
         terms = Terms(
-            model=response.priced_model or response.model or request.model,
-            requested_model=request.model,
-            price_list=server.price_list,
-            host=server.address,
-            tier=response.service_tier,
-            window=request.window,
-            region=server.region,
-            endpoint=endpoint,
-            batch=endpoint == "batch",
-            at=response.created if response.created and 0 < response.created < _FUTURE else operation.began,
+            response.priced_model or response.model or request.model,
+            request.model,
+            server.price_list,
+            server.address,
+            response.service_tier,
+            endpoint == "batch",
+            request.window,
+            server.region,
+            endpoint,
+            created if created and 0 < created < _FUTURE else operation.began,
         )
         return self._book().quote(usage, terms)
 
@@ -291,9 +273,7 @@ class Recorder:
         """Attributes that every metric of the operation carries."""
         common: Attributes = {
             gen_ai.GEN_AI_OPERATION_NAME: operation.endpoint.operation,
-            gen_ai.GEN_AI_PROVIDER_NAME: operation.server.provider,
-            SERVER_ADDRESS: operation.server.address,
-            SERVER_PORT: operation.server.port,
+            **operation.server.attributes,
         }
         if operation.request.model is not None:
             common[gen_ai.GEN_AI_REQUEST_MODEL] = operation.request.model
@@ -324,9 +304,9 @@ class Recorder:
         if first_chunk is not None:
             attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = first_chunk
         if response.usage is not None and response.usage.tokens is not None:
-            for attribute, tokens in zip(_TOKEN_ATTRIBUTES, response.usage.tokens, strict=True):
-                if tokens is not None and 0 <= tokens <= MAX_COUNT:
-                    attributes[attribute] = tokens
+            for attribute, count in zip(_TOKEN_ATTRIBUTES, response.usage.tokens, strict=True):
+                if count is not None and 0 <= count <= MAX_COUNT:
+                    attributes[attribute] = count
         attributes.update(cost)
         if error_type is not None:
             attributes[ERROR_TYPE] = error_type
@@ -334,264 +314,11 @@ class Recorder:
             span.set_status(Status(StatusCode.ERROR))
         span.set_attributes(attributes)
 
-    def _cost_attributes(self, outcome: Outcome) -> Attributes:
-        attributes: Attributes
-        if isinstance(outcome, ProviderCost):
-            attributes = {
-                semconv.COST_AMOUNT: float(outcome.amount),
-                semconv.COST_CURRENCY: outcome.currency,
-                semconv.COST_SOURCE: semconv.COST_SOURCE_PROVIDER,
-                semconv.OWN_STATUS: "priced",
-                semconv.OWN_PRICING_SOURCE: semconv.COST_SOURCE_PROVIDER,
-            }
-            if outcome.estimate is not None:
-                attributes[semconv.OWN_ESTIMATED_AMOUNT] = float(outcome.estimate.amount)
-            return attributes
-        if isinstance(outcome, Unpriced):
-            attributes = {
-                semconv.OWN_STATUS: outcome.status,
-                semconv.OWN_UNPRICED_REASON: outcome.reason,
-            }
-            if outcome.partial is not None:
-                attributes[semconv.OWN_PARTIAL_AMOUNT] = float(outcome.partial.amount)
-                if outcome.partial.currency != "USD":
-                    attributes[semconv.OWN_PARTIAL_CURRENCY] = outcome.partial.currency
-                self._add_pricing(attributes, outcome.partial)
-            return attributes
-        attributes = {
-            semconv.COST_AMOUNT: float(outcome.amount),
-            semconv.COST_CURRENCY: outcome.currency,
-            semconv.COST_SOURCE: semconv.COST_SOURCE_LOCAL,
-            semconv.OWN_STATUS: "priced",
-        }
-        if self._config.breakdown:
-            parts = outcome.breakdown()
-            attributes[semconv.OWN_INPUT] = float(parts.input)
-            attributes[semconv.OWN_OUTPUT] = float(parts.output)
-            for name, part in (
-                (semconv.OWN_CACHE_READ, parts.cache_read),
-                (semconv.OWN_CACHE_WRITE, parts.cache_write),
-                (semconv.OWN_REASONING, parts.reasoning),
-                (semconv.OWN_TOOL, parts.tool),
-                (semconv.OWN_OTHER, parts.other),
-            ):
-                if part:
-                    attributes[name] = float(part)
-        if outcome.card.discount is not None:
-            attributes[semconv.OWN_LIST_AMOUNT] = float(outcome.list_amount)
-        self._add_pricing(attributes, outcome)
-        return attributes
-
-    def _add_pricing(self, attributes: Attributes, quote: Quote) -> None:
-        card = quote.card
-        attributes[semconv.OWN_PRICING_SOURCE] = card.source
-        attributes[semconv.OWN_PRICING_VERSION] = card.version
-        attributes[semconv.OWN_PRICING_MODEL] = card.model
-        attributes[semconv.OWN_PRICING_TIER] = card.tier
-        if card.modifiers:
-            attributes[semconv.OWN_PRICING_MODIFIERS] = card.modifiers
-
-
-class Instruments:
-    """The instruments, made once, and what is recorded in them.
-
-    Args:
-        meter: makes them.
-        config: which of the optional ones are wanted.
-    """
-
-    def __init__(self, meter: Meter, config: Config) -> None:
-        self._duration = meter.create_histogram(
-            semconv.METRIC_DURATION,
-            "s",
-            "Duration of GenAI client operation",
-            explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
-        )
-        self._token_usage = meter.create_histogram(
-            semconv.METRIC_TOKEN_USAGE,
-            semconv.UNIT_TOKEN,
-            "Number of input and output tokens used by GenAI clients",
-            explicit_bucket_boundaries_advisory=semconv.TOKEN_BUCKETS,
-        )
-        self._first_chunk = meter.create_histogram(
-            semconv.METRIC_TIME_TO_FIRST_CHUNK,
-            "s",
-            "Time to receive the first chunk, from the request to the first bytes of the response stream",
-            explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
-        )
-        self._cost = meter.create_histogram(
-            semconv.METRIC_COST,
-            semconv.UNIT_COST,
-            "Cost of GenAI client operation",
-            explicit_bucket_boundaries_advisory=semconv.COST_BUCKETS,
-        )
-        self._unpriced = meter.create_counter(
-            semconv.METRIC_UNPRICED,
-            semconv.UNIT_OPERATION,
-            "Operations without a full price, by reason",
-        )
-        self._chunk = None
-        if config.chunk_metrics:
-            self._chunk = meter.create_histogram(
-                semconv.METRIC_TIME_PER_OUTPUT_CHUNK,
-                "s",
-                "Time per output chunk, for each chunk after the first one",
-                explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
-            )
-        self._components = ComponentCounters(meter) if config.component_metrics else None
-        self._latest = LatestTokenMetrics(meter) if config.token_metrics == "latest" else None
-
-    def record_operation(
-        self, operation: Operation, response: Response, common: Attributes, error_type: str | None
-    ) -> None:
-        """Duration, tokens and chunk times of an operation that nothing else describes."""
-        context = operation.context
-        attributes = common
-        if response.service_tier is not None:
-            attributes = {**common, semconv.OPENAI_RESPONSE_SERVICE_TIER: response.service_tier}
-        tokens = None if response.usage is None else response.usage.tokens
-        if error_type is None:
-            self._duration.record(operation.duration, attributes, context)
-        else:
-            self._duration.record(operation.duration, {**attributes, ERROR_TYPE: error_type}, context)
-        if tokens is not None:
-            if tokens.input is not None and tokens.input >= 0:
-                self._token_usage.record(tokens.input, {**attributes, gen_ai.GEN_AI_TOKEN_TYPE: "input"}, context)
-            if tokens.output is not None and tokens.output >= 0:
-                self._token_usage.record(tokens.output, {**attributes, gen_ai.GEN_AI_TOKEN_TYPE: "output"}, context)
-            if self._latest is not None and operation.endpoint.kind == "inference":
-                self._latest.record(tokens, attributes, context, failed=error_type is not None)
-        first_chunk = operation.time_to_first_chunk
-        if first_chunk is not None:
-            self._first_chunk.record(first_chunk, common, context)
-            if self._chunk is not None:
-                for seconds in operation.chunk_times:
-                    self._chunk.record(seconds, common, context)
-
-    def record_cost(self, outcome: Outcome, common: Attributes, context: Context, response: Response) -> None:
-        """The cost of an operation, or the reason why it has none: exactly one of the two."""
-        if isinstance(outcome, Unpriced):
-            self._unpriced.add(1, {**common, semconv.OWN_UNPRICED_REASON: outcome.reason}, context)
-            return
-        attributes: Attributes = {
-            **common,
-            semconv.COST_CURRENCY: outcome.currency,
-            semconv.COST_SOURCE: semconv.COST_SOURCE_LOCAL
-            if isinstance(outcome, Quote)
-            else semconv.COST_SOURCE_PROVIDER,
-        }
-        if response.service_tier is not None:
-            attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = response.service_tier
-        self._cost.record(float(outcome.amount), attributes, context)
-        if self._components is not None and isinstance(outcome, Quote):
-            self._components.record(outcome, attributes, context)
-
-
-class ComponentCounters:
-    """Disjoint parts of cost and tokens, for dashboards.
-
-    Args:
-        meter: makes the counters.
-    """
-
-    def __init__(self, meter: Meter) -> None:
-        self._cost = meter.create_counter(
-            semconv.METRIC_COMPONENT_COST, semconv.UNIT_COST, "Cost by disjoint component"
-        )
-        self._tokens = meter.create_counter(
-            semconv.METRIC_COMPONENT_TOKENS, semconv.UNIT_TOKEN, "Tokens by disjoint kind"
-        )
-        self._savings = meter.create_counter(
-            semconv.METRIC_CACHE_SAVINGS, semconv.UNIT_COST, "What cached input would have cost more without the cache"
-        )
-
-    def record(self, quote: Quote, attributes: Attributes, context: Context) -> None:
-        """Adds one quote, part by part."""
-        for component, amount in quote.components().items():
-            self._cost.add(float(amount), {**attributes, semconv.COMPONENT: component}, context)
-        for rate, quantity in quote.token_lines:
-            self._tokens.add(quantity, {**attributes, semconv.TOKEN_KIND: rate.dimension}, context)
-        saved = quote.cache_savings()
-        if saved > 0:
-            self._savings.add(float(saved), attributes, context)
-
-
-class LatestTokenMetrics:
-    """The redesigned token metrics of semantic-conventions-genai#374, which the official packages do not emit yet.
-
-    Args:
-        meter: makes the instruments.
-    """
-
-    def __init__(self, meter: Meter) -> None:
-        self._counters = tuple(
-            (kind, meter.create_counter(name, semconv.UNIT_TOKEN, description))
-            for kind, name, description in (
-                ("input", semconv.METRIC_INFERENCE_INPUT, "Input tokens used, cached ones included"),
-                ("output", semconv.METRIC_INFERENCE_OUTPUT, "Output tokens used, reasoning included"),
-                ("cache_read", semconv.METRIC_INFERENCE_CACHE_READ, "Input tokens read from the cache"),
-                ("cache_write", semconv.METRIC_INFERENCE_CACHE_WRITE, "Input tokens written to the cache"),
-                ("reasoning", semconv.METRIC_INFERENCE_REASONING, "Output tokens used for reasoning"),
-            )
-        )
-        self._sizes = tuple(
-            (
-                kind,
-                meter.create_histogram(
-                    name, semconv.UNIT_TOKEN, description, explicit_bucket_boundaries_advisory=semconv.TOKEN_BUCKETS
-                ),
-            )
-            for kind, name, description in (
-                ("input", semconv.METRIC_INFERENCE_OPERATION_INPUT, "Input tokens of one operation"),
-                ("output", semconv.METRIC_INFERENCE_OPERATION_OUTPUT, "Output tokens of one operation"),
-            )
-        )
-
-    def record(self, tokens: Tokens, attributes: Attributes, context: Context, *, failed: bool) -> None:
-        """Adds the tokens of one operation by modality; what is not known to be of one is ``unknown``."""
-        for kind, counter in self._counters:
-            for modality, quantity in _by_modality(tokens, kind):
-                counter.add(quantity, {**attributes, semconv.TOKEN_MODALITY: modality}, context)
-        if not failed:
-            for kind, histogram in self._sizes:
-                quantity = getattr(tokens, kind)
-                if quantity is not None and quantity >= 0:
-                    histogram.record(quantity, attributes, context)
-
-
-def observe_book_age(book: Callable[[], PriceBook | None]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    """A callback for the gauge of the price book's age in days; it says nothing while there is no book."""
-
-    def observe(options: CallbackOptions) -> Iterable[Observation]:
-        current = book()
-        if current is not None:
-            yield Observation(current.age(datetime.fromtimestamp(time.time(), timezone.utc).date()))
-
-    return observe
-
 
 def qualified_name(error: BaseException) -> str:
     """The name of an error's class, with its module unless it is built in."""
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _by_modality(tokens: Tokens, kind: str) -> list[tuple[str, int]]:
-    total = getattr(tokens, kind)
-    if total is None or total < 0:
-        return []
-    known: list[tuple[str, int]] = []
-    if kind in ("input", "output", "cache_read"):
-        for modality in ("text", "audio", "image"):
-            quantity = getattr(tokens, f"{modality}_{kind}")
-            if quantity:
-                known.append((modality, quantity))
-    rest = total - sum(quantity for _, quantity in known)
-    if rest < 0:
-        return [("unknown", total)]
-    if rest or not known:
-        known.append(("unknown", rest))
-    return known
 
 
 def _place(error: BaseException) -> str:

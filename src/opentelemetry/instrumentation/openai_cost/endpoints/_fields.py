@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import cast
@@ -15,6 +15,7 @@ Fields = Mapping[str, object]
 NOTHING: Fields = MappingProxyType({})
 _IMPOSSIBLE = -1
 """Stands for a count that is no count; no split of usage accepts it."""
+_COUNTS = frozenset({int, type(None)})
 
 
 def fields(value: object) -> Fields:
@@ -110,4 +111,6 @@ def tokens(usage: object, *, has_output: bool = True) -> Tokens | None:
         cached.get("audio_tokens"),
         cached.get("image_tokens"),
     )
-    return Tokens(*[value if value is None or type(value) is int else _IMPOSSIBLE for value in counts])
+    if not _COUNTS.issuperset(map(type, counts)):
+        counts = [value if type(value) in _COUNTS else _IMPOSSIBLE for value in counts]
+    return Tokens._make(cast("Iterable[int | None]", counts))

@@ -346,8 +346,13 @@ class Quote(NamedTuple):
             reasoning=EXACT.multiply(reasoning, unit),
         )
 
-    def floats(self) -> tuple[float, float, float, float, float, float, float]:
-        """The same as floats, each the nearest to its exact amount, in the order of ``Breakdown``."""
+    @property
+    def float_amount(self) -> float:
+        """The amount as OpenTelemetry takes it: the float nearest to it."""
+        return float(self.amount) if self.others or self.nested else sum(self.parts) / self.card.divisor
+
+    def float_breakdown(self) -> tuple[float, float, float, float, float, float, float]:
+        """The breakdown as OpenTelemetry takes it, in the order of ``Breakdown``: each the float nearest to its amount."""
         uncached, cache_read, cache_write, visible, reasoning = self.parts
         divisor = self.card.divisor
         tool, other = self._tool_and_other() if self.others or self.nested else (0.0, 0.0)
