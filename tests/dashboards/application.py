@@ -1,0 +1,119 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""An instrumented application: a batch of calls whose tokens, and hence whose price, are known in advance."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import openai
+
+from support.clients import make_client
+from support.expect import ask, chat, response, streamed
+from support.payloads import payload
+from support.server import Server, json_answer, sse_answer
+
+SERVICE = "shop"
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What one call of the batch uses, and the list prices of it in USD per million tokens."""
+
+    model: str
+    input: int
+    cached: int
+    output: int
+    rates: tuple[str, str, str]
+    tier: str | None = None
+    operation: str = "chat"
+
+    @property
+    def cost(self) -> Decimal:
+        """The amount, in USD."""
+        quantities = self.input - self.cached, self.cached, self.output
+        return sum((Decimal(rate) * n for rate, n in zip(self.rates, quantities, strict=True)), Decimal()) / MILLION
+
+    @property
+    def saved(self) -> Decimal:
+        """What the cached tokens would have cost more."""
+        return (Decimal(self.rates[0]) - Decimal(self.rates[1])) * self.cached / MILLION
+
+
+CHAT = Billed("gpt-5.5", 2000, 500, 300, ("5", "0.5", "30"), tier="default")
+STREAM = Billed("gpt-5.5", 1000, 0, 1000, ("5", "0.5", "30"), tier="default")
+FLEX = Billed("gpt-5-mini", 4000, 1000, 200, ("0.125", "0.0125", "1"), tier="flex")
+EMBEDDINGS = Billed("text-embedding-3-small", 8, 0, 0, ("0.02", "0", "0"), operation="embeddings")
+BATCH: Sequence[Billed] = (CHAT, STREAM, FLEX, EMBEDDINGS)
+"""The priced calls of a batch."""
+UNPRICED = {"unknown_model": "acme-gpt", "no_usage": "gpt-5.5"}
+"""The unpriced calls: reason, and model that was asked for."""
+UNPRICED_TOKENS = 1000
+"""Tokens, in and out each, that the answer of the unknown model reports."""
+CALLS = len(BATCH) + len(UNPRICED) + 1
+"""Calls of a batch; the last one fails."""
+
+
+def total(calls: Sequence[Billed] = BATCH) -> Decimal:
+    """What the calls cost, in USD."""
+    return sum((call.cost for call in calls), Decimal())
+
+
+class Application:
+    """Makes batches of calls at a server.
+
+    Args:
+        server: answers them.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._client = make_client(server.url)
+        self.batches = 0
+
+    def close(self) -> None:
+        """Closes its client."""
+        self._client.close()
+
+    def work(self, batches: int = 1) -> None:
+        """Makes so many batches of calls."""
+        for _ in range(batches):
+            self._batch()
+            self.batches += 1
+
+    def _batch(self) -> None:
+        client = self._client
+        self._server.queue(
+            json_answer(chat(CHAT.model, (CHAT.input, CHAT.output), usage=_cached(CHAT), service_tier=CHAT.tier)),
+            sse_answer(streamed(model=STREAM.model)),
+            json_answer(_response(FLEX)),
+            json_answer(payload("embeddings.json")),
+            json_answer(chat(UNPRICED["unknown_model"], (UNPRICED_TOKENS, UNPRICED_TOKENS))),
+            sse_answer(streamed(usage=False)),
+            json_answer(payload("error_429.json"), status=429),
+        )
+        ask(client, model=CHAT.model)
+        for _ in ask(client, model=STREAM.model, stream=True, stream_options={"include_usage": True}):
+            pass
+        client.responses.create(model=FLEX.model, input="Hello", service_tier="flex")
+        client.embeddings.create(model=EMBEDDINGS.model, input="Hello")
+        ask(client, model=UNPRICED["unknown_model"])
+        for _ in ask(client, model=UNPRICED["no_usage"], stream=True):
+            pass
+        with contextlib.suppress(openai.RateLimitError):
+            ask(client)
+
+
+def _cached(call: Billed) -> dict[str, Any]:
+    return {"prompt_tokens_details": {"cached_tokens": call.cached}}
+
+
+def _response(call: Billed) -> dict[str, Any]:
+    details = {"cached_tokens": call.cached, "cache_write_tokens": 0}
+    return response(
+        call.model, (call.input, call.output), usage={"input_tokens_details": details}, service_tier=call.tier
+    )
