@@ -1,51 +1,18 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One Prometheus for all tests here: it knows eight days of the past of one application, and scrapes another one."""
+"""One Prometheus for all tests here, and the programs."""
 
-import re
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip(
-    "opentelemetry.exporter.prometheus", reason="needs opentelemetry-exporter-prometheus: tox -e dashboards"
-)
 pytest.register_assert_rewrite("dashboards.prometheus")
 
-from opentelemetry.exporter.prometheus import PrometheusMetricReader  # noqa: E402
-from opentelemetry.sdk.metrics import MeterProvider  # noqa: E402
-from opentelemetry.sdk.resources import Resource  # noqa: E402
-from opentelemetry.trace import NoOpTracerProvider  # noqa: E402
-from prometheus_client import CollectorRegistry, start_http_server  # noqa: E402
-from prometheus_client.openmetrics.exposition import generate_latest  # noqa: E402
-
-from dashboards import distribution, history  # noqa: E402
-from dashboards.application import SERVICE, Application  # noqa: E402
-from dashboards.panels import ROOT  # noqa: E402
-from dashboards.prometheus import Prometheus, promtool, wait_until  # noqa: E402
-from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor  # noqa: E402
+from dashboards import distribution  # noqa: E402
+from dashboards.monitored import Monitored  # noqa: E402
 from support.server import Server  # noqa: E402
-
-RULES = ROOT / "dashboards" / "prometheus"
-BEFORE, AFTER = 2, 3
-"""Batches of calls before the first scrape, and after it."""
-
-
-@dataclass(frozen=True)
-class Monitored:
-    """What the tests ask about."""
-
-    prometheus: Prometheus
-    now: float
-    """The end of the known past."""
-    scraped: float
-    """When everything that the scraped application did was known."""
-    batches: int
-    """Batches of calls that the scraped application made."""
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +23,7 @@ def tools(pytestconfig: pytest.Config) -> distribution.Tools:
 
 @pytest.fixture(scope="session")
 def newer_tools(pytestconfig: pytest.Config) -> distribution.Tools:
-    """A Prometheus 3, which takes OTLP and knows names with dots."""
+    """A Prometheus 3, which knows names with dots."""
     return _or_skip(distribution.newer, pytestconfig)
 
 
@@ -64,76 +31,16 @@ def newer_tools(pytestconfig: pytest.Config) -> distribution.Tools:
 def monitored(
     _server: Server, tools: distribution.Tools, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Monitored]:
-    """The application has worked, and every number of it has been scraped."""
-    directory = tmp_path_factory.mktemp("prometheus")
-    registry = CollectorRegistry()
-    reader = PrometheusMetricReader(registry=registry)
-    provider = MeterProvider([reader], resource=Resource.create({"service.name": SERVICE}), shutdown_on_exit=False)
-    instrumentor = OpenAICostInstrumentor()
-    instrumentor.instrument(tracer_provider=NoOpTracerProvider(), meter_provider=provider, component_metrics=True)
-    application = Application(_server)
-    exporter, thread = start_http_server(0, "127.0.0.1", registry)
-    prometheus = None
-    try:
-        application.work()
-        now = _remember(tools, generate_latest(registry).decode(), directory)
-        application.work(BEFORE - 1)
-        prometheus = Prometheus(tools, directory, _configuration(exporter.server_port, _hasty_rules(directory)))
-        _wait_for(prometheus, application)
-        application.work(AFTER)
-        _wait_for(prometheus, application)
-        yield Monitored(prometheus, now, time.time(), application.batches)
-    finally:
-        if prometheus is not None:
-            prometheus.close()
-        instrumentor.uninstrument()
-        application.close()
-        exporter.shutdown()
-        exporter.server_close()
-        thread.join()
-        provider.shutdown()
+    """An application that has worked, and a Prometheus that knows everything about it."""
+    from dashboards.monitoring import monitor
 
-
-def _hasty_rules(directory: Path) -> Path:
-    """The rules, evaluated every second."""
-    for file in RULES.glob("*.rules.yml"):
-        text = re.sub(r"\n    interval: \w+\n", "\n", file.read_text(encoding="utf-8"))
-        (directory / file.name).write_text(text, encoding="utf-8")
-    return directory / "*.rules.yml"
-
-
-def _configuration(port: int, rules: Path) -> dict[str, object]:
-    return {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(rules)],
-        "scrape_configs": [{"job_name": SERVICE, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
-    }
-
-
-def _remember(tools: distribution.Tools, exposed: str, directory: Path) -> float:
-    """Gives Prometheus the past, before it starts; the time at which it ends."""
-    now = float(int(time.time()))
-    file = directory / "history.txt"
-    file.write_text("\n".join(history.openmetrics(exposed, now)) + "\n", encoding="utf-8")
-    promtool(
-        tools, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", "--quiet",
-        str(file), str(directory / "data"),
-    )  # fmt: skip
-    return now
-
-
-def _wait_for(prometheus: Prometheus, application: Application) -> None:
-    """Until the failed calls of all batches, the last ones, have been scraped twice."""
-    failed = f'gen_ai_client_operation_duration_seconds_count{{job="{SERVICE}", error_type!=""}}'
-
-    def scraped() -> bool:
-        seen = [prometheus.query(f"sum({failed}{moment})") for moment in ("", " offset 2s")]
-        return [[sample.value for sample in samples] for samples in seen] == [[application.batches]] * 2
-
-    wait_until(scraped, "everything is scraped", prometheus.log)
+    with monitor(_server, tools, tmp_path_factory.mktemp("prometheus")) as monitored:
+        yield monitored
 
 
 def _or_skip(find: Callable[[Path], distribution.Tools], pytestconfig: pytest.Config) -> distribution.Tools:
+    pytest.importorskip("opentelemetry.exporter.prometheus", reason="needs the Prometheus exporter: tox -e dashboards")
+    assert pytestconfig.cache is not None
     try:
         return find(pytestconfig.cache.mkdir("prometheus"))
     except distribution.Unavailable as error:

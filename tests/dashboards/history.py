@@ -58,7 +58,7 @@ def openmetrics(exposed: str, now: float) -> Iterator[str]:
         sample = _SAMPLE.match(line)
         assert sample, line
         scaled: Callable[[float, float], float] = (
-            (lambda value, _: value) if kind == "gauge" else (lambda value, by: value * by)
+            (lambda value, _: value) if kind in ("gauge", "info") else (lambda value, by: value * by)
         )
         value = float(sample["value"])
         labels = f'job="{SERVICE}",instance="{INSTANCE}",{sample["labels"] or ""}'.rstrip(",")

@@ -12,6 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "dashboards" / "grafana"
+RULES = ROOT / "dashboards" / "prometheus"
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 

@@ -14,7 +14,7 @@ import pytest
 
 from dashboards import history
 from dashboards.application import BATCH, CALLS, EMBEDDINGS, FLEX, SERVICE, UNPRICED, UNPRICED_TOKENS, total
-from dashboards.conftest import Monitored
+from dashboards.monitored import Monitored
 from dashboards.panels import GRAFANA, Query, dashboard, fill, queries
 from dashboards.prometheus import Sample
 

@@ -10,8 +10,9 @@ import pytest
 
 from dashboards import history
 from dashboards.application import BATCH, CALLS, SERVICE, UNPRICED, total
-from dashboards.conftest import RULES, Monitored
 from dashboards.distribution import Tools
+from dashboards.monitored import Monitored
+from dashboards.panels import RULES
 from dashboards.prometheus import Sample, promtool, wait_until
 
 FILES = sorted(file.name for file in RULES.glob("*.rules.yml"))
