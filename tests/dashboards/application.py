@@ -1,7 +1,7 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""An instrumented application: a batch of calls whose tokens, and hence whose price, are known in advance."""
+"""What the applications here do: a batch of calls whose tokens, and hence whose price, are known in advance."""
 
 import contextlib
 from collections.abc import Sequence
@@ -11,12 +11,10 @@ from typing import Any
 
 import openai
 
-from support.clients import make_client
 from support.expect import ask, chat, response, streamed
 from support.payloads import payload
-from support.server import Server, json_answer, sse_answer
+from support.server import Answer, json_answer, sse_answer
 
-SERVICE = "shop"
 MILLION = 1_000_000
 
 
@@ -63,49 +61,31 @@ def total(calls: Sequence[Billed] = BATCH) -> Decimal:
     return sum((call.cost for call in calls), Decimal())
 
 
-class Application:
-    """Makes batches of calls at a server.
+def answers() -> list[Answer]:
+    """What a server says to a batch."""
+    return [
+        json_answer(chat(CHAT.model, (CHAT.input, CHAT.output), usage=_cached(CHAT), service_tier=CHAT.tier)),
+        sse_answer(streamed(model=STREAM.model)),
+        json_answer(_response(FLEX)),
+        json_answer(payload("embeddings.json")),
+        json_answer(chat(UNPRICED["unknown_model"], (UNPRICED_TOKENS, UNPRICED_TOKENS))),
+        sse_answer(streamed(usage=False)),
+        json_answer(payload("error_429.json"), status=429),
+    ]
 
-    Args:
-        server: answers them.
-    """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._client = make_client(server.url)
-        self.batches = 0
-
-    def close(self) -> None:
-        """Closes its client."""
-        self._client.close()
-
-    def work(self, batches: int = 1) -> None:
-        """Makes so many batches of calls."""
-        for _ in range(batches):
-            self._batch()
-            self.batches += 1
-
-    def _batch(self) -> None:
-        client = self._client
-        self._server.queue(
-            json_answer(chat(CHAT.model, (CHAT.input, CHAT.output), usage=_cached(CHAT), service_tier=CHAT.tier)),
-            sse_answer(streamed(model=STREAM.model)),
-            json_answer(_response(FLEX)),
-            json_answer(payload("embeddings.json")),
-            json_answer(chat(UNPRICED["unknown_model"], (UNPRICED_TOKENS, UNPRICED_TOKENS))),
-            sse_answer(streamed(usage=False)),
-            json_answer(payload("error_429.json"), status=429),
-        )
-        ask(client, model=CHAT.model)
-        for _ in ask(client, model=STREAM.model, stream=True, stream_options={"include_usage": True}):
-            pass
-        client.responses.create(model=FLEX.model, input="Hello", service_tier="flex")
-        client.embeddings.create(model=EMBEDDINGS.model, input="Hello")
-        ask(client, model=UNPRICED["unknown_model"])
-        for _ in ask(client, model=UNPRICED["no_usage"], stream=True):
-            pass
-        with contextlib.suppress(openai.RateLimitError):
-            ask(client)
+def make_calls(client: openai.OpenAI) -> None:
+    """Makes a batch of calls."""
+    ask(client, model=CHAT.model)
+    for _ in ask(client, model=STREAM.model, stream=True, stream_options={"include_usage": True}):
+        pass
+    client.responses.create(model=FLEX.model, input="Hello", service_tier="flex")
+    client.embeddings.create(model=EMBEDDINGS.model, input="Hello")
+    ask(client, model=UNPRICED["unknown_model"])
+    for _ in ask(client, model=UNPRICED["no_usage"], stream=True):
+        pass
+    with contextlib.suppress(openai.RateLimitError):
+        ask(client)
 
 
 def _cached(call: Billed) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 pytest.register_assert_rewrite("dashboards.prometheus")
 
 from dashboards import distribution  # noqa: E402
-from dashboards.monitored import Monitored  # noqa: E402
+from dashboards.monitoring import Monitored, monitor  # noqa: E402
 from support.server import Server  # noqa: E402
 
 
@@ -32,8 +32,6 @@ def monitored(
     _server: Server, tools: distribution.Tools, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Monitored]:
     """An application that has worked, and a Prometheus that knows everything about it."""
-    from dashboards.monitoring import monitor
-
     with monitor(_server, tools, tmp_path_factory.mktemp("prometheus")) as monitored:
         yield monitored
 

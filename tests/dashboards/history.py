@@ -9,6 +9,7 @@ that many times the one that was exposed.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 STEP = 300
 """Seconds between two samples."""
@@ -39,13 +40,30 @@ def batches(now: float) -> list[tuple[float, float]]:
     return points
 
 
-def openmetrics(exposed: str, now: float) -> Iterator[str]:
-    """The past as lines of the OpenMetrics format.
+@dataclass(frozen=True)
+class Past:
+    """The past as lines of the OpenMetrics format, and when it ends, in seconds since the epoch."""
+
+    lines: list[str]
+    now: float
+
+    def respelt(self, spelt: Callable[[str], str]) -> "Past":
+        """The same samples under other names, which OpenMetrics has no types for."""
+        samples = [spelt(line) for line in self.lines if not line.startswith("#")]
+        return Past([*samples, "# EOF"], self.now)
+
+
+def openmetrics(exposed: str, now: float) -> Past:
+    """The past.
 
     Args:
         exposed: what the application exposes after one batch, as OpenMetrics.
-        now: the end of the past, in seconds since the epoch.
+        now: when it ends.
     """
+    return Past(list(_lines(exposed, now)), now)
+
+
+def _lines(exposed: str, now: float) -> Iterator[str]:
     points = batches(now)
     kind = ""
     for line in exposed.splitlines():

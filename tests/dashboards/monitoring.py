@@ -1,63 +1,65 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Starts an instrumented application that exposes its metrics, and a Prometheus that scrapes them and runs the rules."""
+"""An application that Prometheus scrapes, beside eight days of the past of another one."""
 
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import NoOpTracerProvider
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.openmetrics.exposition import generate_latest
-
 from dashboards import history
-from dashboards.application import SERVICE, Application
 from dashboards.distribution import Tools
-from dashboards.monitored import Monitored
 from dashboards.panels import RULES
 from dashboards.prometheus import Prometheus, promtool, wait_until
-from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+from dashboards.shop import SERVICE, Shop
 from support.server import Server
 
 BEFORE, AFTER = 2, 3
 """Batches of calls before the first scrape, and after it."""
 
 
+@dataclass(frozen=True)
+class Monitored:
+    """What the tests ask about."""
+
+    prometheus: Prometheus
+    now: float
+    """The end of the known past."""
+    scraped: float
+    """When everything that the scraped application did was known."""
+    batches: int
+    """Batches of calls that the scraped application made."""
+
+
 @contextmanager
 def monitor(server: Server, tools: Tools, directory: Path) -> Iterator[Monitored]:
     """The application has worked, and every number of it has been scraped."""
-    registry = CollectorRegistry()
-    reader = PrometheusMetricReader(registry=registry)
-    provider = MeterProvider([reader], resource=Resource.create({"service.name": SERVICE}), shutdown_on_exit=False)
-    instrumentor = OpenAICostInstrumentor()
-    instrumentor.instrument(tracer_provider=NoOpTracerProvider(), meter_provider=provider, component_metrics=True)
-    application = Application(server)
-    exporter, thread = start_http_server(0, "127.0.0.1", registry)
-    prometheus = None
-    try:
-        application.work()
-        now = _remember(tools, generate_latest(registry).decode(), directory)
-        application.work(BEFORE - 1)
-        prometheus = Prometheus(tools, directory, _configuration(exporter.server_port, _hasty_rules(directory)))
-        _wait_for(prometheus, application)
-        application.work(AFTER)
-        _wait_for(prometheus, application)
-        yield Monitored(prometheus, now, time.time(), application.batches)
-    finally:
-        if prometheus is not None:
-            prometheus.close()
-        instrumentor.uninstrument()
-        application.close()
-        exporter.shutdown()
-        exporter.server_close()
-        thread.join()
-        provider.shutdown()
+    with ExitStack() as stack:
+        shop = Shop(server)
+        stack.callback(shop.close)
+        shop.work()
+        now = remember(tools, history.openmetrics(shop.exposed(), float(int(time.time()))), directory)
+        shop.work(BEFORE - 1)
+        prometheus = Prometheus(tools, directory, _configuration(shop.target, _hasty_rules(directory)))
+        stack.callback(prometheus.close)
+        _wait_for(prometheus, shop)
+        shop.work(AFTER)
+        _wait_for(prometheus, shop)
+        yield Monitored(prometheus, now, time.time(), shop.batches)
+
+
+def remember(tools: Tools, past: history.Past, directory: Path) -> float:
+    """Gives Prometheus the past, before it starts; the time at which it ends."""
+    file = directory / "history.txt"
+    file.write_text("\n".join(past.lines) + "\n", encoding="utf-8")
+    promtool(
+        tools, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", "--quiet",
+        str(file), str(directory / "data"),
+    )  # fmt: skip
+    return past.now
 
 
 def _hasty_rules(directory: Path) -> Path:
@@ -68,32 +70,20 @@ def _hasty_rules(directory: Path) -> Path:
     return directory / "*.rules.yml"
 
 
-def _configuration(port: int, rules: Path) -> dict[str, object]:
+def _configuration(target: str, rules: Path) -> dict[str, object]:
     return {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(rules)],
-        "scrape_configs": [{"job_name": SERVICE, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
+        "scrape_configs": [{"job_name": SERVICE, "static_configs": [{"targets": [target]}]}],
     }
 
 
-def _remember(tools: Tools, exposed: str, directory: Path) -> float:
-    """Gives Prometheus the past, before it starts; the time at which it ends."""
-    now = float(int(time.time()))
-    file = directory / "history.txt"
-    file.write_text("\n".join(history.openmetrics(exposed, now)) + "\n", encoding="utf-8")
-    promtool(
-        tools, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", "--quiet",
-        str(file), str(directory / "data"),
-    )  # fmt: skip
-    return now
-
-
-def _wait_for(prometheus: Prometheus, application: Application) -> None:
+def _wait_for(prometheus: Prometheus, shop: Shop) -> None:
     """Until the failed calls of all batches, the last ones, have been scraped twice."""
     failed = f'gen_ai_client_operation_duration_seconds_count{{job="{SERVICE}", error_type!=""}}'
 
     def scraped() -> bool:
         seen = [prometheus.query(f"sum({failed}{moment})") for moment in ("", " offset 2s")]
-        return [[sample.value for sample in samples] for samples in seen] == [[application.batches]] * 2
+        return [[sample.value for sample in samples] for samples in seen] == [[shop.batches]] * 2
 
     wait_until(scraped, "everything is scraped", prometheus.log)

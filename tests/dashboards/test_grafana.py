@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from dashboards import history
-from dashboards.application import BATCH, CALLS, EMBEDDINGS, FLEX, SERVICE, UNPRICED, UNPRICED_TOKENS, total
-from dashboards.monitored import Monitored
+from dashboards.application import BATCH, CALLS, EMBEDDINGS, FLEX, UNPRICED, UNPRICED_TOKENS, total
+from dashboards.monitoring import Monitored
 from dashboards.panels import GRAFANA, Query, dashboard, fill, queries
 from dashboards.prometheus import Sample
+from dashboards.shop import SERVICE
 
 UID = "openai-cost"
 QUERIES = queries(UID)

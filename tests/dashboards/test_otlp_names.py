@@ -24,11 +24,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from dashboards import history
-from dashboards.application import BATCH, Application, total
+from dashboards.application import BATCH, answers, make_calls, total
 from dashboards.distribution import Tools
+from dashboards.monitoring import remember
 from dashboards.panels import Query, queries
-from dashboards.prometheus import Prometheus, promtool
+from dashboards.prometheus import Prometheus
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+from support.clients import make_client
 from support.server import Server
 
 QUERIES = queries("openai-cost-otlp")
@@ -95,7 +97,7 @@ class Exposed:
 
 
 @pytest.fixture(scope="module")
-def exposed(_server: Server) -> Iterator[Exposed]:
+def exposed(_server: Server) -> Exposed:
     """One batch of calls."""
     registry = CollectorRegistry()
     reader = InMemoryMetricReader()
@@ -104,16 +106,15 @@ def exposed(_server: Server) -> Iterator[Exposed]:
     )
     instrumentor = OpenAICostInstrumentor()
     instrumentor.instrument(meter_provider=provider, component_metrics=True)
-    application = Application(_server)
+    _server.queue(*answers())
     try:
-        application.work()
+        with make_client(_server.url) as client:
+            make_calls(client)
         data = reader.get_metrics_data()
         assert data is not None
-        metrics, labels = names(data)
-        yield Exposed(generate_latest(registry).decode(), metrics, labels)
+        return Exposed(generate_latest(registry).decode(), *names(data))
     finally:
         instrumentor.uninstrument()
-        application.close()
         provider.shutdown()
 
 
@@ -137,15 +138,9 @@ def receiver(
 ) -> Iterator[Receiver]:
     """One for each spelling."""
     directory = tmp_path_factory.mktemp("receiver")
-    now = float(int(time.time()))
-    lines = [line for line in history.openmetrics(exposed.text, now) if not line.startswith("#")]
-    spelt = [request.param.spelt(line, exposed.metrics, exposed.labels) for line in lines]
-    file = directory / "history.txt"
-    file.write_text("\n".join([*spelt, "# EOF\n"]), encoding="utf-8")
-    promtool(
-        newer_tools, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", "--quiet",
-        str(file), str(directory / "data"),
-    )  # fmt: skip
+    past = history.openmetrics(exposed.text, float(int(time.time())))
+    respelt = past.respelt(lambda line: request.param.spelt(line, exposed.metrics, exposed.labels))
+    now = remember(newer_tools, respelt, directory)
     prometheus = Prometheus(newer_tools, directory, {})
     try:
         yield Receiver(prometheus, now)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from dashboards import history
-from dashboards.application import BATCH, CALLS, SERVICE, UNPRICED, total
+from dashboards.application import BATCH, CALLS, UNPRICED, total
 from dashboards.distribution import Tools
-from dashboards.monitored import Monitored
+from dashboards.monitoring import Monitored
 from dashboards.panels import RULES
 from dashboards.prometheus import Sample, promtool, wait_until
+from dashboards.shop import SERVICE
 
 FILES = sorted(file.name for file in RULES.glob("*.rules.yml"))
 PAST = {"job": history.SERVICE}
