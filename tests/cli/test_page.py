@@ -111,13 +111,13 @@ def test_the_examples_of_the_page_print_what_it_says(tmp_path: Path, monkeypatch
             assert status == example.status, example.command
             commands.add(example.command.split()[1])
 
-    assert commands == {"quote", "models", "check", "explain", "diff", "update"}
+    assert commands == {"quote", "models", "check", "explain", "diff", "report", "update"}
 
 
 def test_every_option_on_the_page_exists() -> None:
     told = set(re.findall(r"`(--[a-z][a-z0-9-]*)", PAGE.read_text(encoding="utf-8"))) - {"--help"}
     known: set[str] = set()
-    for command in ("quote", "models", "check", "explain", "diff", "update"):
+    for command in ("quote", "models", "check", "explain", "diff", "report", "update"):
         known |= set(re.findall(r"--[a-z][\w-]*", run(f"{PROGRAM} {command} --help")[1]))
 
     assert told

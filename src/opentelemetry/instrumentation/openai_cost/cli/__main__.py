@@ -12,7 +12,7 @@ from typing import NoReturn, TextIO, cast
 
 from ..pricing import bundled_data
 from ..version import __version__
-from . import check, diff, explain, models, quote, update
+from . import check, diff, explain, models, quote, report, update
 from .arguments import USAGE, UsageError
 
 PROGRAM = "opentelemetry-openai-cost"
@@ -39,6 +39,11 @@ _COMMANDS = {
         "exit status: 0 a row answers, 4 none does, 2 bad usage",
     ),
     "diff": (diff, "what differs between two price books", "exit status: 0 the same, 1 different, 2 bad usage"),
+    "report": (
+        report,
+        "what the calls in exported telemetry cost",
+        "exit status: 0 every call has a price, 3 some have none, 4 no calls found, 2 bad usage",
+    ),
     "update": (update, "write a newer price book", "exit status: 0 written, 1 refused, 2 bad usage"),
 }
 

@@ -27,7 +27,7 @@ _EXPLANATIONS = {
     "unknown_currency": "the provider reported an amount without a currency (option provider_cost_currency)",
     "background": "the response was still being generated; it is priced when it is fetched",
     "inconsistent_usage": "the counts in the answer contradict each other",
-    "error": "something went wrong while it was priced; the log says what",
+    "error": "the call failed, or something went wrong while it was priced (then the log says what)",
 }
 
 
