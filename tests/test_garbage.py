@@ -5,6 +5,9 @@
 import gc
 import threading
 
+from opentelemetry.sdk.metrics import MeterProvider, SimpleFixedSizeExemplarReservoir
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import SpanProcessor
 
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
@@ -51,6 +54,46 @@ def test_a_stream_collected_inside_the_sdk_ends_after_the_next_call(server, clie
     assert telemetry.open_spans() == []
 
 
+def test_a_stream_collected_under_a_lock_of_the_sdk_does_not_wait_for_it(server, client, instrument, telemetry):
+    armed = threading.Event()
+
+    class Reservoir(SimpleFixedSizeExemplarReservoir):
+        def _find_bucket_index(self, *args):
+            if armed.is_set():
+                armed.clear()
+                gc.collect()
+            return super()._find_bucket_index(*args)
+
+    view = View(
+        instrument_name="openai_cost.unpriced_operations",
+        exemplar_reservoir_factory=lambda kind: lambda **options: Reservoir(**options),
+    )
+    reader = InMemoryMetricReader()
+    meter_provider = MeterProvider([reader], views=[view], shutdown_on_exit=False)
+    instrument(meter_provider=meter_provider)
+    server.queue(*[sse_answer(events("chat_stream_no_usage.sse"))] * 2)
+    api = client()
+    gc.collect()
+    gc.disable()
+    try:
+        # What the SDK's generator does when it is collected is what an application does: it closes the response.
+        dropped, closed = (api.chat.completions.create(**CHAT, stream=True) for _ in range(2))
+        next(dropped), next(closed)
+        dropped.itself = dropped
+        del dropped
+        armed.set()
+        done = threading.Thread(target=closed.close, daemon=True)
+        done.start()
+        done.join(timeout=20)
+        assert not done.is_alive()
+        assert not armed.is_set()
+    finally:
+        gc.enable()
+    assert len(telemetry.spans()) == 2
+    assert telemetry.open_spans() == []
+    meter_provider.shutdown()
+
+
 def test_a_stream_collected_anywhere_else_ends_at_once(server, client, instrument, telemetry):
     instrument()
     server.queue(sse_answer(events("chat_stream_no_usage.sse")))
@@ -65,7 +108,7 @@ def test_a_postponed_end_is_done_at_the_latest_by_uninstrument(server, client, i
     instrument()
     server.queue(sse_answer(events("chat_stream_no_usage.sse")))
     stream = client().chat.completions.create(**CHAT, stream=True)
-    OpenAICostInstrumentor._recorder.postpone(stream.response.stream._observer.abandon)
+    OpenAICostInstrumentor._recorder.postpone(stream.response.stream._observer._end_abandoned)
     OpenAICostInstrumentor().uninstrument()
     assert telemetry.span().attributes["openai_cost.unpriced.reason"] == "no_usage"
     stream.close()

@@ -268,6 +268,7 @@ class _Cut(Exception):
 
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # of connections that are made at the same time
     owner: "Server"
 
     def handle_error(self, request: Any, client_address: Any) -> None:

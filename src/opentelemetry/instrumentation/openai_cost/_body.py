@@ -41,11 +41,7 @@ class Observer(Protocol):
         ...
 
     def abandon(self) -> None:
-        """The body was closed or dropped before its end."""
-        ...
-
-    def drop(self) -> None:
-        """The body was collected as garbage before its end."""
+        """The body was closed, dropped or collected as garbage before its end."""
         ...
 
     def fail(self, error: BaseException) -> None:
@@ -304,7 +300,7 @@ def _sync_tee(module: object) -> type:
                 self._observer.abandon()
 
         def __del__(self) -> None:
-            self._observer.drop()
+            self._observer.abandon()
 
         def __getattr__(self, name: str) -> object:
             return getattr(self._stream, name)
@@ -354,7 +350,7 @@ def _async_tee(module: object) -> type:
                 self._observer.abandon()
 
         def __del__(self) -> None:
-            self._observer.drop()
+            self._observer.abandon()
 
         def __getattr__(self, name: str) -> object:
             return getattr(self._stream, name)

@@ -199,18 +199,17 @@ class Operation:
         self._end_observed(None)
 
     def abandon(self) -> None:
-        """The body was closed or dropped before its end: not an error, but perhaps nothing to price."""
-        if not self._ending.locked():
-            self._end_observed(None)
+        """The body was closed or dropped before its end: not an error, but perhaps nothing to price.
 
-    def drop(self) -> None:
-        """The body was collected as garbage; that may happen in the midst of telemetry's own work, whose locks are held then."""
+        Garbage collection does both: a stream's generator closes its response when it goes. That may happen in the midst of
+        telemetry's own work, whose locks are held then.
+        """
         if self._ending.locked():
             return
         if inside_telemetry():
-            self._recorder.postpone(self.abandon)
+            self._recorder.postpone(self._end_abandoned)
         else:
-            self.abandon()
+            self._end_observed(None)
 
     def fail(self, error: BaseException) -> None:
         """Reading the body raised."""
@@ -239,6 +238,10 @@ class Operation:
     def _without_body(self) -> Response | None:
         read = self.endpoint.without_body
         return None if read is None else read(self.request)
+
+    def _end_abandoned(self) -> None:
+        if not self._ending.locked():
+            self._end_observed(None)
 
     def _end_observed(self, error: BaseException | None) -> None:
         response = None

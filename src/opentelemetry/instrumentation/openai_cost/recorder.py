@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Meter
@@ -91,7 +91,9 @@ class Recorder:
         self._instruments = Instruments(meter, config)
         self._ledger = Ledger()
         self._failures: set[str] = set()
-        self._postponed: deque[Callable[[], None]] = deque()
+
+    # Of all recorders together: an operation may outlive the one that began it.
+    _postponed: ClassVar[deque[Callable[[], None]]] = deque()
 
     @property
     def wants_chunk_times(self) -> bool:
