@@ -2,192 +2,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """What observing and pricing a call costs, beside the other instrumentations, measured in one run.
 
-    python benchmarks/overhead.py [--rounds 30] [--quick]
+    pip install -e ".[bench]" && python benchmarks/overhead.py [--rounds 60] [--quick] [--write]
 
-Every figure is overhead above the bare SDK: the same client, an in-process transport, the same providers; instrumentations take
-turns, round by round, so that a slow moment of the machine hits all of them. Needs the extra ``bench``.
+Every figure is CPU time above the bare SDK: the same client, an in-process transport, the same kind of providers; the contenders
+take turns, round by round and in changing order, so that a slow moment of the machine hits all of them. An overhead is the median
+over the rounds of the difference to the bare SDK in the same round. ``--write`` puts the figures into ``docs/performance.md``.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
+import os
+import platform
 import random
 import statistics
 import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from importlib import import_module
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
-import httpx2
 import openai
-from floor import Floor
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+import report
+from contenders import INSTRUMENTATIONS, Contender, Work, contenders, installed
+from traffic import INPUTS, call, client, embed, stream
 
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 
 CHUNKS = 500
-USAGE = {
-    "prompt_tokens": 1500,
-    "completion_tokens": 420,
-    "total_tokens": 1920,
-    "prompt_tokens_details": {"cached_tokens": 1024, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 192, "audio_tokens": 0},
-}
-COMPLETION = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1795000000,
-    "model": "gpt-5-2025-08-07",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
-    "usage": USAGE,
-    "service_tier": "default",
-    "system_fingerprint": "fp_1",
-}
+FEW_CHUNKS = 20
+NUMBERS, MORE_NUMBERS = 8, 256
 
 
-def events(count: int) -> Iterator[bytes]:
-    """A streamed chat completion of that many content chunks."""
-    envelope = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1795000000,
-        "model": "gpt-5-2025-08-07",
-        "service_tier": "default",
-        "system_fingerprint": "fp_1",
-    }
-    choice: dict[str, Any] = {"index": 0, "delta": {"content": "word "}, "logprobs": None, "finish_reason": None}
-    chunk = b"data: " + json.dumps({**envelope, "choices": [choice], "usage": None}, separators=(",", ":")).encode()
-    for _ in range(count):
-        yield chunk + b"\n\n"
-    stop = {**envelope, "choices": [{**choice, "delta": {}, "finish_reason": "stop"}], "usage": None}
-    yield b"data: " + json.dumps(stop, separators=(",", ":")).encode() + b"\n\n"
-    yield b"data: " + json.dumps({**envelope, "choices": [], "usage": USAGE}, separators=(",", ":")).encode() + b"\n\n"
-    yield b"data: [DONE]\n\n"
+class Overhead(NamedTuple):
+    """CPU time above the bare SDK, in seconds: the median over the rounds, and the quartiles."""
+
+    median: float
+    lower: float
+    upper: float
 
 
-class EventStream(httpx2.SyncByteStream):
-    """A body that arrives event by event, as from a network."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._chunks)
-
-
-def client(stream_chunks: int = CHUNKS) -> openai.OpenAI:
-    """A real client whose transport answers in process."""
-    body = json.dumps(COMPLETION).encode()
-    prepared = list(events(stream_chunks)) if stream_chunks <= CHUNKS else None
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        if b'"stream":true' in request.content:
-            chunks = iter(prepared) if prepared is not None else events(stream_chunks)
-            return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=EventStream(chunks))
-        return httpx2.Response(200, headers={"content-type": "application/json"}, content=body)
-
-    return openai.OpenAI(api_key="bench", http_client=httpx2.Client(transport=httpx2.MockTransport(answer)))
-
-
-def call(api: openai.OpenAI) -> None:
-    """One chat completion."""
-    api.chat.completions.create(
-        model="gpt-5", messages=[{"role": "user", "content": "Say hello."}], temperature=0.2, max_tokens=50
-    )
-
-
-def stream(api: openai.OpenAI) -> None:
-    """One streamed chat completion, read to its end."""
-    for _ in api.chat.completions.create(
-        model="gpt-5",
-        messages=[{"role": "user", "content": "Say hello."}],
-        stream=True,
-        stream_options={"include_usage": True},
-    ):
-        pass
-
-
-class Contender:
-    """An instrumentation that can be put on and taken off."""
-
-    def __init__(self, name: str, make: Callable[[], Any] | None) -> None:
-        self.name = name
-        self._make = make
-        self._instrumentor: Any = None
-        self._tracer_provider = TracerProvider(shutdown_on_exit=False)
-        self._meter_provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
-
-    def __enter__(self) -> Contender:
-        if self._make is not None:
-            self._instrumentor = self._make()
-            self._instrumentor.instrument(
-                tracer_provider=self._tracer_provider, meter_provider=self._meter_provider, skip_dep_check=True
-            )
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._instrumentor is not None:
-            self._instrumentor.uninstrument()
-
-
-def contenders(work: Callable[[openai.OpenAI], None]) -> list[Contender]:
-    """The bare SDK, the bare OpenTelemetry work, ours, and those of the others that are installed."""
-    found = [Contender("bare", None), Contender("floor", floor(work)), Contender("openai_cost", OpenAICostInstrumentor)]
-    for name, module in (
-        ("official", "opentelemetry.instrumentation.genai.openai"),
-        ("openinference", "openinference.instrumentation.openai"),
-    ):
-        try:
-            found.append(Contender(name, import_module(module).OpenAIInstrumentor))
-        except ImportError:
-            print(f"{name}: not installed, left out")
-    return found
-
-
-def floor(work: Callable[[openai.OpenAI], None]) -> Callable[[], Floor]:
-    """The bare OpenTelemetry work, as recorded from one call observed by openai_cost."""
-    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    tracer_provider, meter_provider = (
-        TracerProvider(shutdown_on_exit=False),
-        MeterProvider([reader], shutdown_on_exit=False),
-    )
-    tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
-    instrumentor = OpenAICostInstrumentor()
-    instrumentor.instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, skip_dep_check=True)
-    work(client())
-    instrumentor.uninstrument()
-    data = reader.get_metrics_data()
-    records = [
-        (metric.name, point.sum, dict(point.attributes))
-        for resource in (data.resource_metrics if data else ())
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-        for point in metric.data.data_points
-        if isinstance(point, HistogramDataPoint)
-    ]
-    recorded = Floor(spans.get_finished_spans()[0], records)
-    return lambda: recorded
-
-
-def measure(work: Callable[[openai.OpenAI], None], rounds: int, repeat: int) -> dict[str, float]:
-    """CPU seconds per call for every contender: the median over rounds of the round's mean."""
-    everyone = contenders(work)
+def measure(work: Work, make: Callable[[], openai.OpenAI], rounds: int, repeat: int) -> dict[str, Overhead]:
+    """Overhead of every contender; under ``bare`` the time of the call itself."""
+    everyone = contenders(work, make)
     times: dict[str, list[float]] = {contender.name: [] for contender in everyone}
     order = random.Random(7)
     for round_number in range(rounds + 1):
         # Whoever comes first in a round has it a little harder; so the order changes.
         for contender in order.sample(everyone, len(everyone)):
             with contender:
-                api = client()
+                api = make()
                 work(api)
                 gc.collect()
                 gc.disable()
@@ -198,52 +64,53 @@ def measure(work: Callable[[openai.OpenAI], None], rounds: int, repeat: int) -> 
                 gc.enable()
             if round_number:
                 times[contender.name].append(elapsed / repeat)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def report(title: str, times: dict[str, float], target: float) -> None:
-    """Prints overhead above the bare call, and its ratio to the official instrumentation's."""
     bare = times["bare"]
-    print(f"\n{title} (bare: {bare * 1e6:.0f} µs)")
-    official = times.get("official", 0.0) - bare
-    for name, seconds in times.items():
-        if name == "bare":
-            continue
-        overhead = seconds - bare
-        ratio = f"{overhead / official:6.2f} × official" if official > 0 else ""
-        print(f"  {name:15} + {overhead * 1e6:8.1f} µs   {ratio}")
-    print(f"  target for openai_cost: at most {target} × official")
+    return {
+        name: spread(values if name == "bare" else [value - base for value, base in zip(values, bare, strict=True)])
+        for name, values in times.items()
+    }
 
 
-def pricing(repeat: int) -> None:
-    """Prints the time of a quote and of loading the book."""
+def spread(values: list[float]) -> Overhead:
+    lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return Overhead(median, lower, upper)
+
+
+def quote(repeat: int) -> float:
+    """Seconds of one quote with cached input and reasoning: the median over 20 rounds."""
     from opentelemetry.instrumentation.openai_cost.pricing import PriceBook, Terms, bundled_data
     from opentelemetry.instrumentation.openai_cost.usage import Tokens, Usage
 
-    loads = []
-    for _ in range(20):
-        bundled_data.cache_clear()
-        started = time.perf_counter()
-        book = PriceBook(bundled_data())
-        loads.append(time.perf_counter() - started)
-    usage = Usage(Tokens(1500, 420, 1024, reasoning=192))
-    terms = Terms("gpt-5-2025-08-07", "gpt-5", at=1795000000.0)
+    book = PriceBook(bundled_data())
+    usage, terms = Usage(Tokens(1500, 420, 1024, reasoning=192)), Terms("gpt-5-2025-08-07", "gpt-5", at=1795000000.0)
     book.quote(usage, terms)
-    best = []
+    found = []
     for _ in range(20):
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(repeat):
             book.quote(usage, terms)
-        best.append((time.perf_counter() - started) / repeat)
-    print(f"\nquote, cached input and reasoning: {statistics.median(best) * 1e6:.2f} µs (target: at most 5)")
-    print(f"price book loaded: {statistics.median(loads) * 1e3:.2f} ms (target: at most 10)")
+        found.append((time.process_time() - started) / repeat)
+    return statistics.median(found)
 
 
-STARTUP = """
+def book_load() -> float:
+    """Seconds to read and index the price list."""
+    from opentelemetry.instrumentation.openai_cost.pricing import PriceBook, bundled_data
+
+    found = []
+    for _ in range(20):
+        bundled_data.cache_clear()
+        started = time.process_time()
+        PriceBook(bundled_data())
+        found.append(time.process_time() - started)
+    return statistics.median(found)
+
+
+INSTRUMENT = """
 import time
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 class Empty(BaseInstrumentor):
-    def instrumentation_dependencies(self): return ("openai >= 1.26.0, < 4",)
+    def instrumentation_dependencies(self): return ("openai < 4",)
     def _instrument(self, **kwargs): pass
     def _uninstrument(self, **kwargs): pass
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
@@ -257,57 +124,107 @@ assert "openai" not in sys.modules
 print((c - b) - (b - a))
 """
 
+START = """
+import time
+import openai, opentelemetry.sdk.trace, opentelemetry.sdk.metrics
+openai.OpenAI(api_key="none")
+a = time.process_time()
+from {module} import {kind}
+{kind}().instrument()
+print(time.process_time() - a)
+"""
 
-def startup() -> None:
-    """Prints what ``instrument()`` adds to an empty instrumentor's, in processes that have not imported openai."""
-    runs = [
-        float(subprocess.run([sys.executable, "-c", STARTUP], capture_output=True, text=True, check=True).stdout)
-        for _ in range(7)
-    ]
-    print(f"instrument() beyond an empty instrumentor: {statistics.median(runs) * 1e3:.2f} ms (target: at most 3)")
+
+def in_processes(code: str, runs: int) -> float:
+    """Median of what a program prints, over that many fresh processes."""
+    command = [sys.executable, "-c", code]
+    # As installed: with the byte code of the modules at hand.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    found = [
+        subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+        for _ in range(runs + 1)
+    ][1:]
+    return statistics.median(map(float, found))
 
 
-def memory(calls: int, chunks: int) -> None:
-    """Prints the growth of traced memory over many calls, and its peak over one long stream."""
+def start(names: list[str], runs: int) -> dict[str, float]:
+    """CPU seconds of import and ``instrument()`` in a process that has loaded the client and the SDK."""
+    found = {}
+    for name in names:
+        _, module, kind = INSTRUMENTATIONS[name]
+        found[name] = in_processes(START.format(module=module, kind=kind), runs)
+    return found
+
+
+def growth(calls: int) -> float:
+    """Bytes of traced memory that openai_cost keeps between a tenth of the calls and all of them."""
     with Contender("openai_cost", OpenAICostInstrumentor):
         api = client()
         for _ in range(200):
             call(api)
-        gc.collect()
         tracemalloc.start()
-        for _ in range(calls // 10):
-            call(api)
-        gc.collect()
-        early = tracemalloc.get_traced_memory()[0]
-        for _ in range(calls - calls // 10):
-            call(api)
-        gc.collect()
-        late = tracemalloc.get_traced_memory()[0]
-        print(f"memory grown between call {calls // 10:,} and call {calls:,}: {(late - early) / 1024:.1f} KiB")
-        long = client(chunks)
-        stream(client(1000))
-        gc.collect()
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        stream(long)
-        peak = tracemalloc.get_traced_memory()[1] - before
-        print(f"peak memory during a stream of {chunks:,} chunks: {peak / 1024:.0f} KiB")
+        kept = []
+        for count in (calls // 10, calls - calls // 10):
+            for _ in range(count):
+                call(api)
+            gc.collect()
+            kept.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
+    return kept[1] - kept[0]
+
+
+def peaks(chunks: int) -> dict[str, float]:
+    """Bytes of traced memory at the peak of one long stream, by contender."""
+    found = {}
+    for contender in contenders(call, client):
+        with contender:
+            api = client(chunks)
+            stream(client(FEW_CHUNKS))
+            gc.collect()
+            tracemalloc.start()
+            stream(api)
+            found[contender.name] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    return found
+
+
+def ratio(overheads: dict[str, Overhead], name: str, to: str) -> float | None:
+    other = overheads.get(to)
+    return None if other is None or other.median <= 0 else overheads[name].median / other.median
 
 
 def main() -> None:
     """Runs all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md and its plot")
     options = parser.parse_args()
     rounds = 3 if options.quick else options.rounds
-    print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, {rounds} rounds, medians")
-    report("chat call", measure(call, 4 * rounds, 25), 0.6)
-    report(f"stream of {CHUNKS} chunks", measure(stream, rounds, 2), 0.15)
-    pricing(1000 if options.quick else 20000)
-    startup()
-    memory(1000 if options.quick else 10_000, 10_000 if options.quick else 100_000)
+    page = report.Page(
+        f"openai {openai.__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs, {rounds} rounds",
+        installed(),
+    )
+    calls = measure(call, client, 2 * rounds, 12)
+    page.overheads("chat call", calls, [("official", 0.6), ("floor", 1.5)])
+    long = measure(stream, lambda: client(CHUNKS), rounds, 2)
+    page.overheads(f"stream of {CHUNKS} chunks", long, [("official", 0.15)])
+    short = measure(stream, lambda: client(FEW_CHUNKS), rounds, 6)
+    page.each_chunk({name: (long[name].median - short[name].median) / (CHUNKS - FEW_CHUNKS) for name in long}, 1e-6)
+    few = measure(embed, lambda: client(numbers=NUMBERS), rounds // 2 + 1, 2)
+    many = measure(embed, lambda: client(numbers=MORE_NUMBERS), rounds // 2 + 1, 2)
+    page.overheads(f"{INPUTS:,} embeddings of {NUMBERS} numbers", few, [])
+    page.overheads(f"{INPUTS:,} embeddings of {MORE_NUMBERS} numbers", many, [])
+    page.figure("a quote (cached input, reasoning)", quote(1000 if options.quick else 20000), 5e-6)
+    page.figure("the price book, read on first need", book_load(), 10e-3)
+    runs = 3 if options.quick else 7
+    page.figure(
+        "`instrument()` beyond an empty instrumentor, before openai is imported", in_processes(INSTRUMENT, runs), 3e-3
+    )
+    page.starts(start([name for name in calls if name in INSTRUMENTATIONS], runs))
+    page.memory(growth(1000 if options.quick else 10_000), peaks(5_000 if options.quick else 20_000))
+    if options.write:
+        page.write()
 
 
 if __name__ == "__main__":

@@ -55,18 +55,22 @@ class EventScanner:
     Keeps no more than the unfinished event. Accepts LF, CRLF and CR line ends (HTML standard, "Server-sent events").
     """
 
-    __slots__ = ("_markers", "_pending", "_reader", "events")
+    __slots__ = ("_is_identified", "_markers", "_pending", "_reader")
 
     def __init__(self, endpoint: Endpoint, reader: EventReader) -> None:
         self._markers = endpoint.markers
         self._reader = reader
         self._pending = bytearray()
-        self.events = 0
+        self._is_identified = reader.identified
 
     def feed(self, chunk: bytes) -> bool:
         """Takes the next bytes; returns whether the last event that matters has been seen."""
-        if not self._pending and chunk.endswith(b"\n\n"):
-            return self._scan(chunk)
+        if self._pending or chunk[-2:] != b"\n\n":
+            return self._feed_cut(chunk)
+        return not (self._is_identified and not self._matters(chunk)) and self._scan(chunk)
+
+    def _feed_cut(self, chunk: bytes) -> bool:
+        """Takes bytes that end, or began, within an event."""
         pending = self._pending
         start = max(0, len(pending) - 3)
         pending += chunk
@@ -79,7 +83,7 @@ class EventScanner:
             return False
         block = bytes(pending[:end])
         del pending[:end]
-        return self._scan(block)
+        return not (self._is_identified and not self._matters(block)) and self._scan(block)
 
     def finish(self) -> bool:
         """The bytes are at their end; an event without its blank line is read all the same, since it was sent and billed."""
@@ -88,20 +92,21 @@ class EventScanner:
         return bool(rest) and self._scan(rest)
 
     def _scan(self, block: bytes) -> bool:
-        if self._reader.identified and not self._matters(block):
-            return False
         for event in BOUNDARY.split(block):
-            if event and (not self._reader.identified or self._matters(event)) and self._read(event):
-                return True
+            if event and (not self._is_identified or self._matters(event)):
+                if self._read(event):
+                    return True
+                self._is_identified = self._reader.identified
         return False
 
     def _matters(self, block: bytes) -> bool:
+        """Whether there may be an event in it that matters. Asked for every chunk, so a few searches are all it does."""
         for marker in self._markers:
             if marker in block:
                 return True
         position = block.find(b'"usage"')
         while position >= 0:
-            if _OBJECT.match(block, position + 7):
+            if block[position + 7 : position + 12] != b":null" and _OBJECT.match(block, position + 7):
                 return True
             position = block.find(b'"usage"', position + 7)
         return b"[DONE]" in block

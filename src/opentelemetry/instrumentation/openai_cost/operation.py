@@ -173,19 +173,24 @@ class Operation:
         if self._ending.locked():
             return
         try:
-            if self._scanner is not None:
-                if self._first_chunk is None:
-                    self._first_chunk = self._last_chunk = perf_counter()
-                elif self._chunk_times is not None:
-                    now = perf_counter()
-                    self._chunk_times.append(now - self._last_chunk)
-                    self._last_chunk = now
-                if self._scanner.feed(chunk):
+            scanner = self._scanner
+            if scanner is not None:
+                if self._first_chunk is None or self._chunk_times is not None:
+                    self._time_chunk()
+                if scanner.feed(chunk):
                     self._end_observed(None)
             elif self._collector is not None:
                 self._collector.feed(chunk)
         except Exception as error:
             self._recorder.failed_inside(error)
+
+    def _time_chunk(self) -> None:
+        now = perf_counter()
+        if self._first_chunk is None:
+            self._first_chunk = now
+        elif self._chunk_times is not None:
+            self._chunk_times.append(now - self._last_chunk)
+        self._last_chunk = now
 
     def finish(self) -> None:
         """The body has been read to its end."""
