@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from . import overrides, schema
+from . import overrides
 from .book import PriceBook, bundled_data
 from .overrides import Overrides, PriceFileError
 
@@ -92,6 +92,9 @@ class PriceSource:
     def _read_list(self) -> Mapping[str, object]:
         if self._path is None:
             return bundled_data()
+        # Only a list that is not ours has to be checked; most processes never load the checks.
+        from . import schema
+
         try:
             return schema.load(self._path)
         except schema.BookError as error:
