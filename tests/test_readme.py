@@ -15,6 +15,7 @@ from opentelemetry.instrumentation.openai_cost import config, environment_variab
 from opentelemetry.instrumentation.openai_cost.cli.__main__ import main
 from opentelemetry.instrumentation.openai_cost.pricing import PriceBook, Quote, Terms, bundled_data, overrides
 from opentelemetry.instrumentation.openai_cost.usage import Tokens, Usage
+from support import exports
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PRICES = re.search(r"```toml\n(.*?)```", README, re.DOTALL)[1]
@@ -22,7 +23,9 @@ COMMANDS = re.findall(r"^opentelemetry-openai-cost (.*)$", README, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.split()[0] not in ("check", "update")])
-def test_a_command_of_the_readme_succeeds(line, capsys):
+def test_a_command_of_the_readme_succeeds(line, capsys, tmp_path, monkeypatch):
+    (tmp_path / "spans.jsonl").write_text(exports.console(exports.PRICED), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     assert main([word.strip('"') for word in line.split()]) == 0
     assert capsys.readouterr().out
 
