@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is started by one call and billed when finished is counted once, however often it is read."""
 
+import threading
+
 import pytest
 
 from support.clients import OPENAI_VERSION
-from support.payloads import events, payload
-from support.server import json_answer, sse_answer
+from support.payloads import event, events, payload
+from support.server import Gate, json_answer, sse_answer
 
 COST = "gen_ai.client.operation.cost"
 UNPRICED = "openai_cost.unpriced_operations"
@@ -179,3 +181,76 @@ def test_a_background_stream_that_ends_is_not_counted_again_when_read(server, cl
         pass
     api.responses.retrieve("resp_bg")
     assert sum(count for count, _ in costs(telemetry)) == 1
+
+
+def finished_stream():
+    """The events of a background response from its beginning to its end."""
+    begun, done = stored("in_progress", usage=False), stored("completed")
+    return [
+        event({"type": kind, "sequence_number": number, "response": body}, kind)
+        for number, (kind, body) in enumerate([("response.created", begun), ("response.completed", done)])
+    ]
+
+
+@needs_responses
+@pytest.mark.parametrize("count_foreign", [False, True])
+def test_a_background_stream_is_counted_once_when_another_thread_reads_the_response_meanwhile(
+    server, client, instrument, telemetry, count_foreign
+):
+    instrument(count_foreign=count_foreign)
+    gate = Gate()
+    begun, done = finished_stream()
+    server.queue(sse_answer([begun, gate, done]), json_answer(stored("completed")), json_answer(stored("completed")))
+    api = client()
+    stream = api.responses.create(model="gpt-5.6-sol", input="x", background=True, stream=True)
+    next(iter(stream))
+    reader = threading.Thread(target=api.responses.retrieve, args=("resp_bg",))
+    reader.start()
+    reader.join()
+    gate.open()
+    assert [one.type for one in stream] == ["response.completed"]
+    api.responses.retrieve("resp_bg")
+    assert costs(telemetry) == [(1, pytest.approx(PRICE, abs=1e-12))]
+    assert telemetry.points(UNPRICED) == []
+    [described] = [span for span in telemetry.spans() if span.name == "chat gpt-5.6-sol"]
+    assert described.attributes["gen_ai.usage.cost.amount"] == pytest.approx(PRICE, abs=1e-12)
+
+
+@needs_responses
+@pytest.mark.parametrize("turn", range(5))
+def test_a_background_stream_and_many_readers_at_its_very_end_count_once(server, client, instrument, telemetry, turn):
+    instrument(count_foreign=True)
+    server.queue(sse_answer(finished_stream()), *[json_answer(stored("completed"))] * 4)
+    api = client()
+    stream = iter(api.responses.create(model="gpt-5.6-sol", input="x", background=True, stream=True))
+    next(stream)
+    together = threading.Barrier(5)
+
+    def run(read):
+        together.wait()
+        read()
+
+    reads = [lambda: list(stream), *[lambda: api.responses.retrieve("resp_bg")] * 4]
+    threads = [threading.Thread(target=run, args=(read,)) for read in reads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert costs(telemetry) == [(1, pytest.approx(PRICE, abs=1e-12))]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_that_goes_on_with_tool_outputs_is_one_running_job(server, client, instrument, telemetry):
+    instrument()
+    for status in ("queued", "queued", "queued"):
+        server.queue(json_answer(payload("assistants_run.json") | {"status": status, "usage": None}))
+    server.queue(json_answer(payload("assistants_run.json")))
+    runs = client().beta.threads.runs
+    runs.create("thread_1", assistant_id="asst_1")
+    for _ in range(2):
+        runs.submit_tool_outputs("run_1", thread_id="thread_1", tool_outputs=[{"tool_call_id": "c", "output": "x"}])
+    runs.retrieve("run_1", thread_id="thread_1")
+    [(attributes, point)] = telemetry.points(UNPRICED)
+    assert (attributes["openai_cost.unpriced.reason"], point.value) == ("background", 1)
+    assert costs(telemetry) == [(1, pytest.approx((123 * 2.5 + 456 * 10) / 1e6, abs=1e-12))]
+    assert [span.name for span in telemetry.spans()] == ["invoke_agent"] * 3 + ["fetch_run"]

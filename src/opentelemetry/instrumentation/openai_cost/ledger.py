@@ -37,19 +37,24 @@ class Ledger:
         self._started: OrderedDict[str, Started] = OrderedDict()
         self._counted: OrderedDict[str, None] = OrderedDict()
 
-    def start(self, identifier: str, started: Started) -> None:
-        """Remembers something that will be billed when it is finished."""
+    def start(self, identifier: str, started: Started) -> bool:
+        """Remembers something that will be billed when it is finished; says whether it was unknown until now."""
         with self._lock:
-            if identifier not in self._counted:
-                self._started[identifier] = started
-                _trim(self._started)
+            if identifier in self._counted or identifier in self._started:
+                return False
+            self._started[identifier] = started
+            _trim(self._started)
+            return True
 
-    def count(self, identifier: str) -> None:
-        """Marks something as counted: the call that started it also brought its usage."""
+    def count(self, identifier: str) -> bool:
+        """Marks something as counted, whose usage came with the call that started it; says whether it was not yet."""
         with self._lock:
+            if identifier in self._counted:
+                return False
             self._started.pop(identifier, None)
             self._counted[identifier] = None
             _trim(self._counted)
+            return True
 
     def settle(self, identifier: str, foreign: Started | None) -> Started | None:
         """Says whether something that is now seen finished has still to be counted, and marks it as counted.

@@ -76,6 +76,11 @@ class _Finished:
         self.price_endpoint = started.endpoint
 
 
+def _started_by(operation: Operation) -> Started:
+    endpoint = operation.endpoint
+    return Started(endpoint.counted_as or endpoint.operation, endpoint.name, operation.request)
+
+
 class Recorder:
     """Writes spans and metrics through the API's tracer and meter.
 
@@ -188,9 +193,8 @@ class Recorder:
             self._instruments.record_operation(operation, response, common, error_type)
         elif operation.enclosing is not None:
             operation.enclosing.add(cost)
-        self._instruments.record_cost(outcome, common, operation.context, response)
-        if response.is_job:
-            self._follow(operation, response, common)
+        if not response.is_job or self._is_due(operation, response):
+            self._instruments.record_cost(outcome, common, operation.context, response)
 
     def _record_fetch(
         self, operation: Operation, response: Response, error: BaseException | None, common: Attributes
@@ -203,16 +207,21 @@ class Recorder:
         self._describe(operation, response, error_type, {})
         self._instruments.record_operation(operation, response, common, error_type)
 
+    def _is_due(self, operation: Operation, response: Response) -> bool:
+        """Whether what this call started or went on with has still to be counted: another call may have done so meanwhile."""
+        if response.id is None:
+            return True
+        if response.finished:
+            return self._ledger.count(response.id)
+        return self._ledger.start(response.id, _started_by(operation))
+
     def _follow(self, operation: Operation, response: Response, common: Attributes) -> None:
-        """Remembers what was started, and counts once what is seen finished."""
-        identifier, endpoint = response.id, operation.endpoint
+        """Remembers what a silent call started, and counts once what is seen finished."""
+        identifier = response.id
         if identifier is None or not response.is_job:
             return
-        started = Started(endpoint.counted_as or endpoint.operation, endpoint.name, operation.request)
-        if endpoint.billing != "fetch":
-            if response.finished and not endpoint.is_silent:
-                self._ledger.count(identifier)
-                return
+        started = _started_by(operation)
+        if operation.endpoint.billing != "fetch":
             self._ledger.start(identifier, started)
         if not response.finished:
             return
