@@ -27,14 +27,20 @@ from opentelemetry.metrics import Meter, MeterProvider, NoOpMeter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv.attributes import error_attributes, server_attributes
 
-from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+from opentelemetry.instrumentation.openai_cost import Budget, OpenAICostInstrumentor
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/emitted.md"
 SOURCE = ROOT / "src/opentelemetry/instrumentation/openai_cost"
 BEGIN, END = "<!-- emitted -->", "<!-- /emitted -->"
 STABILITIES = ("released", "merged", "proposed", "own")
-EVERY_OPTION = {"component_metrics": True, "chunk_metrics": True, "token_metrics": "latest"}
+EVERY_OPTION = {
+    "component_metrics": True,
+    "chunk_metrics": True,
+    "token_metrics": "latest",
+    "rollup": True,
+    "budgets": [Budget("every call", usd=1)],
+}
 """Options that make instruments which are not made without them."""
 
 RELEASED = {

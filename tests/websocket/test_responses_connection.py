@@ -6,8 +6,11 @@
 from decimal import Decimal
 
 import pytest
+from opentelemetry.baggage import set_baggage
+from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanKind, StatusCode
 
+from opentelemetry.instrumentation.openai_cost import cost_attributes, track_cost
 from support.clients import OPENAI_VERSION
 from support.expect import (
     COST,
@@ -221,3 +224,19 @@ def test_lanes_that_a_thread_reads_hang_under_the_span_that_connected(player, in
     (span,) = [span for span in telemetry.spans() if span.name == "chat gpt-5.6-sol"]
     assert span.parent.span_id == application.get_span_context().span_id
     assert money(telemetry.point(COST)[1].sum) == Decimal(DELEGATED)
+
+
+def test_whose_money_it_is_is_known_from_where_the_connection_was_made_or_read(player, instrument, telemetry):
+    instrument(baggage_keys="tenant")
+    events = [responded(f"response.{kind}", f"resp_{name}") for name in "ab" for kind in ("created", "completed")]
+    token = attach(set_baggage("tenant", "acme"))
+    with cost_attributes(feature="made"), track_cost() as made:
+        connection = connect(player, *events).enter()
+    detach(token)
+    read(connection, 2)
+    with cost_attributes(feature="read"), track_cost() as other:
+        read(connection, 2)
+    connection.close()
+    assert [span.attributes["feature"] for span in telemetry.spans()] == ["made", "read"]
+    assert [span.attributes["tenant"] for span in telemetry.spans()] == ["acme", "acme"]
+    assert made.total == other.total == Decimal(DELEGATED)

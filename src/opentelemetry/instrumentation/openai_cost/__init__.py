@@ -33,8 +33,13 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import TracerProvider, get_tracer
 
+from .attribution import cost_attributes
+from .budget import Budget, Budgets, show_budgets
 from .config import Config, Options, resolve
+from .event import CostEvent
 from .package import _instruments  # pyright: ignore[reportPrivateUsage]  # the name that OpenTelemetry's tools read
+from .rollup import Rollup
+from .tracking import track_cost
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
     from .pricing import PriceBook, PriceSource
     from .recorder import Recorder
 
-__all__ = ["OpenAICostInstrumentor", "__version__"]
+__all__ = ["Budget", "CostEvent", "OpenAICostInstrumentor", "__version__", "cost_attributes", "track_cost"]
 
 
 class OpenAICostInstrumentor(BaseInstrumentor):
@@ -57,6 +62,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     _recorder: Recorder | None = None
     _patch: ClientPatch | None = None
     _source: PriceSource | None = None
+    _rollup: Rollup | None = None
     _config = Config()
     _providers: tuple[TracerProvider | None, MeterProvider | None] = (None, None)
     _lock = Lock()
@@ -74,6 +80,9 @@ class OpenAICostInstrumentor(BaseInstrumentor):
             cast("MeterProvider | None", kwargs.get("meter_provider")),
         )
         cls._wanted = True
+        if cls._config.rollup:
+            # Not only when openai is imported: spans that start before that are above the first call.
+            cls._rollup = Rollup(cls._providers[0])
         if cls._patch is not None:
             cls._start()
         elif not cls._hooked:
@@ -87,6 +96,9 @@ class OpenAICostInstrumentor(BaseInstrumentor):
         recorder, cls._recorder = cls._recorder, None
         if recorder is not None:
             recorder.catch_up()
+        rollup, cls._rollup = cls._rollup, None
+        if rollup is not None:
+            rollup.stop()
         if cls._patch is not None:
             cls._patch.remove()
 
@@ -107,15 +119,23 @@ class OpenAICostInstrumentor(BaseInstrumentor):
         tracer_provider, meter_provider = cls._providers
         tracer = get_tracer(__name__, __version__, tracer_provider)
         meter = get_meter(__name__, __version__, meter_provider)
-        cls._recorder = Recorder(tracer, meter, cls._config, cls._load_book)
+        cls._recorder = Recorder(tracer, meter, cls._config, cls._load_book, cls._rollup)
         # A callback cannot be taken off a gauge: it speaks while its own provider is the one that is used.
         providers = cls._providers
 
+        def recorder() -> Recorder | None:
+            return cls._recorder if cls._providers == providers else None
+
         def book() -> PriceBook | None:
-            return cls._load_book() if cls._recorder is not None and cls._providers == providers else None
+            return cls._load_book() if recorder() is not None else None
+
+        def budgets() -> Budgets | None:
+            return None if (current := recorder()) is None else current.accounts.budgets
 
         observe = observe_book_age(book)
         meter.create_observable_gauge(METRIC_BOOK_AGE, [observe], "d", "Days since the price list was reviewed")
+        if cls._config.budgets:
+            show_budgets(meter, budgets)
         if cls._patch is not None:
             cls._patch.install()
 

@@ -21,7 +21,7 @@ from opentelemetry.util.types import AttributeValue
 
 from . import semconv
 from .endpoints import Kind
-from .pricing.quote import EXACT
+from .money import EXACT
 
 _INVOCATION_MODULE = "opentelemetry.util.genai.invocation"
 _KEYS: Mapping[Kind, str] = {

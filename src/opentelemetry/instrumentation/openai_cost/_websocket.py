@@ -29,6 +29,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import get_current_span, set_span_in_context
 
+from .account import inherit
 from .endpoints import Endpoint, EventReader, Request, Response
 from .endpoints._fields import Fields, fields, seconds, text
 from .endpoints.decisions import DECISIONS
@@ -45,8 +46,8 @@ from .endpoints.realtime import (
     transcription_request,
 )
 from .endpoints.responses import RESPONSES
+from .money import EXACT
 from .operation import Operation, inside_telemetry
-from .pricing.quote import EXACT
 from .provider import Server, server
 from .recorder import Recorder
 
@@ -273,7 +274,8 @@ class _Connection(ABC):
     """One connection and what is in flight on it.
 
     A span's parent is the span that is current where its first event is received; where none is, as in a thread that only reads,
-    the one that was current when the connection was made. No span is made current.
+    the one that was current when the connection was made. Attribution and tracked work are taken from there too, if there is none
+    where the event is received. No span is made current.
 
     What is in flight when the connection is closed ends there: without an error if the caller closed it, with the error of the
     connection if that had been cut before, or was replaced by a new one.
@@ -295,7 +297,7 @@ class _Connection(ABC):
         self.session = Session(model=requested_model, requested_model=requested_model)
         self.latest: object = None
         """The latest event that mattered."""
-        self._parent = None if context is None else get_current_span(context)
+        self._made_in = context
         self._counted = counted
         self._open: dict[str, _Open] = {}
         self._lost: BaseException | None = None
@@ -350,8 +352,10 @@ class _Connection(ABC):
     def start(self, recorder: Recorder, endpoint: Endpoint, request: Request) -> Operation:
         """Starts an operation in the context that its span belongs in."""
         context = get_current()
-        if self._parent is not None and not get_current_span(context).get_span_context().is_valid:
-            context = set_span_in_context(self._parent, context)
+        if self._made_in is not None:
+            context = inherit(context, self._made_in)
+            if not get_current_span(context).get_span_context().is_valid:
+                context = set_span_in_context(get_current_span(self._made_in), context)
         token = attach(context)
         try:
             return recorder.begin(endpoint, self.server, request)

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
+
+from .attribution import is_reserved
+from .budget import Budget
+from .hook import CostHook
 
 _logger = logging.getLogger(__package__)
 
@@ -38,6 +42,11 @@ class Config:
         component_metrics: whether cost and tokens are also counted by disjoint part.
         chunk_metrics: whether every streamed chunk is timed.
         token_metrics: ``latest`` adds the redesigned token metrics.
+        baggage_keys: baggage keys that become attributes of spans and metrics.
+        baggage_limit: distinct values of such an attribute on metrics; others are counted as ``_other``.
+        rollup: whether the spans above a call carry the total of the calls below them.
+        budgets: amounts whose spending is shown by gauges.
+        cost_hook: function of the application's that is handed every ``CostEvent``.
     """
 
     prices: Path | None = None
@@ -51,6 +60,17 @@ class Config:
     component_metrics: bool = False
     chunk_metrics: bool = False
     token_metrics: TokenMetrics = "compat"
+    baggage_keys: tuple[str, ...] = ()
+    baggage_limit: int = 200
+    rollup: bool = False
+    budgets: tuple[Budget, ...] = ()
+    cost_hook: CostHook | None = None
+
+
+IN_CODE = frozenset({"cost_hook"})
+"""Options that are arguments of ``instrument()`` only."""
+NOT_IN_ENVIRONMENT = IN_CODE | {"budgets"}
+"""Options without an environment variable."""
 
 
 @dataclass(init=False)
@@ -71,6 +91,10 @@ class Options:
     component_metrics: bool | None = None
     chunk_metrics: bool | None = None
     token_metrics: str | None = None
+    baggage_keys: list[str] | str | None = None
+    baggage_limit: int | None = None
+    rollup: bool | None = None
+    budgets: list[dict[str, object]] | None = None
 
     def __init__(self, **options: object) -> None:
         known = {option.name for option in fields(self)}
@@ -86,7 +110,16 @@ def _report_unknown(name: str) -> None:
 
 
 class _Invalid(ValueError):
-    """A value that an option does not take; the message says what it takes."""
+    """A value that an option does not take.
+
+    Args:
+        message: what the option takes.
+        rest: what of the value is used all the same, if some of it is.
+    """
+
+    def __init__(self, message: str, rest: object = None) -> None:
+        super().__init__(message)
+        self.rest = rest
 
 
 def resolve(arguments: Mapping[str, object], environment: Mapping[str, str]) -> Config:
@@ -104,7 +137,7 @@ def resolve(arguments: Mapping[str, object], environment: Mapping[str, str]) -> 
         name, read = option.name, _READERS[option.name]
         default = option.default
         variable = PREFIX + name.upper()
-        text = environment.get(variable, "").strip()
+        text = "" if name in NOT_IN_ENVIRONMENT else environment.get(variable, "").strip()
         value = _accept(variable, text, read, default, "the default") if text else default
         argument = arguments.get(name)
         if argument is not None:
@@ -120,6 +153,8 @@ def _accept(name: str, value: object, read: Callable[[object], _T], fallback: ob
     try:
         return read(value)
     except _Invalid as problem:
+        if problem.rest is not None:
+            fallback, called = problem.rest, "the rest"
         _logger.error("openai_cost: %s=%r is not %s; %s is used: %r", name, value, problem, called, fallback)
         return fallback
 
@@ -157,6 +192,61 @@ def _currency(value: object) -> str:
     return value.strip().upper()
 
 
+def _keys(value: object) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in _strings(value) if key.strip())
+    refused = [key for key in keys if is_reserved(key)]
+    if refused:
+        rest = tuple(key for key in keys if key not in refused)
+        raise _Invalid(f"without {', '.join(refused)} (names under gen_ai., openai and error. are reserved)", rest)
+    return tuple(dict.fromkeys(keys))
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return value.split(",")
+    items = list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple, set, frozenset)) else [None]
+    if not all(isinstance(item, str) for item in items):
+        raise _Invalid("a list of names")
+    return cast("list[str]", items)
+
+
+def _limit(value: object) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal():
+        raise _Invalid("a whole number")
+    return int(text)
+
+
+def _budgets(value: object) -> tuple[Budget, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _Invalid("a list of budgets")
+    found: dict[str, Budget] = {}
+    problems: list[str] = []
+    for item in cast("Iterable[object]", value):
+        try:
+            budget = item if isinstance(item, Budget) else _budget(item)
+            if budget.name in found:
+                raise ValueError(f"there are two budgets {budget.name!r}")
+            found[budget.name] = budget
+        except (TypeError, ValueError) as problem:
+            problems.append(str(problem))
+    if problems:
+        raise _Invalid(f"free of mistakes ({'; '.join(problems)})", tuple(found.values()))
+    return tuple(found.values())
+
+
+def _budget(item: object) -> Budget:
+    # Any keyword may be missing, unknown or of the wrong kind: the constructor says so.
+    make = cast("Callable[..., Budget]", Budget)
+    return make(**cast("Mapping[str, object]", item))
+
+
+def _function(value: object) -> CostHook:
+    if not callable(value):
+        raise _Invalid("a function")
+    return value
+
+
 _READERS: Mapping[str, Callable[[object], object]] = {
     "prices": _path,
     "prices_reload": _flag,
@@ -169,6 +259,11 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "component_metrics": _flag,
     "chunk_metrics": _flag,
     "token_metrics": _one_of("compat", "latest"),
+    "baggage_keys": _keys,
+    "baggage_limit": _limit,
+    "rollup": _flag,
+    "budgets": _budgets,
+    "cost_hook": _function,
 }
 
 _FOREIGN = frozenset(

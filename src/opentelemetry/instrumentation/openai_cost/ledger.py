@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
+from .account import Account
 from .endpoints import Request
 
 _MAX_IDS = 10_000
@@ -22,11 +23,13 @@ class Started:
         operation: value of ``gen_ai.operation.name`` under which the cost is counted.
         endpoint: the price book's name of the endpoint.
         request: what the starting request said.
+        account: whose money it is.
     """
 
     operation: str
     endpoint: str
     request: Request
+    account: Account | None = None
 
 
 class Ledger:

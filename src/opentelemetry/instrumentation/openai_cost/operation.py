@@ -20,6 +20,7 @@ from .provider import Server
 
 if TYPE_CHECKING:
     from ._nesting import Enclosing
+    from .account import Account
     from .recorder import Recorder
 
 _EVENTS = "text/event-stream"
@@ -36,6 +37,7 @@ class Operation:
         span: the operation's own span, if it has one.
         context: context of the span (else of the caller), in which metrics are recorded.
         enclosing: where the cost goes when something else describes the call.
+        account: whose money it is.
     """
 
     __slots__ = (
@@ -51,6 +53,7 @@ class Operation:
         "_scanner",
         "_started",
         "_stream",
+        "account",
         "began",
         "context",
         "enclosing",
@@ -72,9 +75,10 @@ class Operation:
         span: Span | None,
         context: Context,
         enclosing: Enclosing | None,
+        account: Account | None = None,
     ) -> None:
         self.endpoint, self.server, self.request = endpoint, server, request
-        self.span, self.context, self.enclosing = span, context, enclosing
+        self.span, self.context, self.enclosing, self.account = span, context, enclosing, account
         self.observed = False
         self.hides_usage = False
         self.headers: Mapping[str, str] | None = None
@@ -280,8 +284,21 @@ def inside_telemetry() -> bool:
     return False
 
 
+_ROOMS_WITH_LOCKS = (
+    "_nesting",
+    "_stream_usage",
+    "account",
+    "attribution",
+    "budget",
+    "ledger",
+    "pricing",
+    "recorder",
+    "rollup",
+    "tracking",
+)
+
 _LOCKING = (
     "opentelemetry.sdk.",
     "opentelemetry.exporter.",
-    *(f"{__package__}.{room}" for room in ("recorder", "ledger", "pricing", "_nesting", "_stream_usage")),
+    *(f"{__package__}.{room}" for room in _ROOMS_WITH_LOCKS),
 )

@@ -16,14 +16,17 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
 from . import _nesting, semconv
+from .account import Account, Accounts
 from .config import Config
 from .endpoints import Endpoint, Request, Response, from_cache, in_headers
+from .event import CostEvent
 from .instruments import Instruments
 from .ledger import Ledger, Started
 from .operation import Operation
 from .outcome import Attributes, Outcome, ProviderCost, cost_attributes
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
+from .rollup import Rollup
 from .usage import MAX_COUNT
 
 _logger = logging.getLogger(__package__)
@@ -78,7 +81,7 @@ class _Finished:
 
 def _started_by(operation: Operation) -> Started:
     endpoint = operation.endpoint
-    return Started(endpoint.counted_as or endpoint.operation, endpoint.name, operation.request)
+    return Started(endpoint.counted_as or endpoint.operation, endpoint.name, operation.request, operation.account)
 
 
 class Recorder:
@@ -89,11 +92,20 @@ class Recorder:
         meter: makes the instruments.
         config: the options in force.
         book: gives the price book, loading it on first need.
+        rollup: the totals of live spans, if wanted.
     """
 
-    def __init__(self, tracer: Tracer, meter: Meter, config: Config, book: Callable[[], PriceBook]) -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        meter: Meter,
+        config: Config,
+        book: Callable[[], PriceBook],
+        rollup: Rollup | None = None,
+    ) -> None:
         self._tracer, self._config, self._book = tracer, config, book
         self._instruments = Instruments(meter, config)
+        self.accounts = Accounts(config, meter, rollup, self.failed_inside)
         self._ledger = Ledger()
         self._failures: set[str] = set()
 
@@ -115,18 +127,21 @@ class Recorder:
         if self._postponed:
             self.catch_up()
         context = get_current()
+        account = self.accounts.open(context)
         enclosing, span = None, None
         mode = "none" if endpoint.is_silent else self._config.spans
         if mode == "own":
             enclosing = _nesting.open_invocation(endpoint.kind, context)
             if enclosing is None:
-                span = self._start_span(endpoint, server, request, context)
+                span = self._start_span(endpoint, server, request, context, account)
                 context = set_span_in_context(span, context)
         elif mode == "current":
             enclosing = _nesting.open_invocation(endpoint.kind, context) or _nesting.current_span(context)
-        return Operation(self, endpoint, server, request, span, context, enclosing)
+        return Operation(self, endpoint, server, request, span, context, enclosing, account)
 
-    def _start_span(self, endpoint: Endpoint, server: Server, request: Request, context: Context) -> Span:
+    def _start_span(
+        self, endpoint: Endpoint, server: Server, request: Request, context: Context, account: Account | None
+    ) -> Span:
         model = request.model
         attributes: Attributes = {
             gen_ai.GEN_AI_OPERATION_NAME: endpoint.operation,
@@ -136,13 +151,16 @@ class Recorder:
         }
         if model is not None:
             attributes[gen_ai.GEN_AI_REQUEST_MODEL] = model
+        if account is not None:
+            attributes = {**account.exact, **attributes}
         name = endpoint.operation if model is None else f"{endpoint.operation} {model}"
         return self._tracer.start_span(name, context, SpanKind.CLIENT, attributes)
 
     def end(self, operation: Operation, response: Response | None, error: BaseException | None) -> None:
         """Prices the operation and writes everything about it. Never raises."""
+        event = None
         try:
-            self._record(operation, response or Response(), error)
+            event = self._record(operation, response or Response(), error)
         except Exception as problem:
             self.failed_inside(problem)
         finally:
@@ -151,6 +169,8 @@ class Recorder:
                     operation.span.end()
                 except Exception as problem:
                     self.failed_inside(problem)
+            if event is not None:
+                self.accounts.announce(event, operation.context)
             if self._postponed:
                 self.catch_up()
 
@@ -177,14 +197,14 @@ class Recorder:
             cause,
         )
 
-    def _record(self, operation: Operation, response: Response, error: BaseException | None) -> None:
+    def _record(self, operation: Operation, response: Response, error: BaseException | None) -> CostEvent | None:
         endpoint = operation.endpoint
-        common = self._common(operation, response)
+        common = self._common(operation, response, operation.account)
         if endpoint.billing == "fetch" or endpoint.is_silent:
-            self._follow(operation, response, common)
+            event = self._follow(operation, response)
             if not endpoint.is_silent:
                 self._record_fetch(operation, response, error, common)
-            return
+            return event
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
         cost = cost_attributes(outcome, self._config.breakdown)
@@ -192,9 +212,17 @@ class Recorder:
             self._describe(operation, response, error_type, cost)
             self._instruments.record_operation(operation, response, common, error_type)
         elif operation.enclosing is not None:
-            operation.enclosing.add(cost)
-        if not response.is_job or self._is_due(operation, response):
-            self._instruments.record_cost(outcome, common, operation.context, response)
+            operation.enclosing.add(cost if operation.account is None else {**operation.account.exact, **cost})
+        if response.is_job and not self._is_due(operation, response):
+            return None
+        return self._settle(outcome, common, operation.context, response, operation.account)
+
+    def _settle(
+        self, outcome: Outcome, common: Attributes, context: Context, response: Response, account: Account | None
+    ) -> CostEvent | None:
+        """Records the cost of one operation, and passes it on to whoever wants to know it."""
+        self._instruments.record_cost(outcome, common, context, response)
+        return self.accounts.settle(account, outcome, common, response, context)
 
     def _record_fetch(
         self, operation: Operation, response: Response, error: BaseException | None, common: Attributes
@@ -215,26 +243,27 @@ class Recorder:
             return self._ledger.count(response.id)
         return self._ledger.start(response.id, _started_by(operation))
 
-    def _follow(self, operation: Operation, response: Response, common: Attributes) -> None:
+    def _follow(self, operation: Operation, response: Response) -> CostEvent | None:
         """Remembers what a silent call started, and counts once what is seen finished."""
         identifier = response.id
         if identifier is None or not response.is_job:
-            return
+            return None
         started = _started_by(operation)
         if operation.endpoint.billing != "fetch":
             self._ledger.start(identifier, started)
         if not response.finished:
-            return
+            return None
         owed = self._ledger.settle(identifier, started if self._config.count_foreign else None)
         is_billed = response.usage is not None or response.reported is not None or response.is_unreported
         if owed is None or not is_billed:
-            return
+            return None
         finished = _Finished(owed, operation)
         outcome = self._outcome(finished, response, None)
-        attributes = {**common, gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
+        # Whose money it is was settled by the call that started it, and so were the labels.
+        attributes = {**self._common(operation, response, owed.account), gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
         if owed.request.model is not None:
             attributes[gen_ai.GEN_AI_REQUEST_MODEL] = owed.request.model
-        self._instruments.record_cost(outcome, attributes, operation.context, response)
+        return self._settle(outcome, attributes, operation.context, response, owed.account)
 
     def _outcome(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost or why that is not known, a failure of ours included."""
@@ -280,7 +309,7 @@ class Recorder:
         )
         return self._book().quote(usage, terms)
 
-    def _common(self, operation: Operation, response: Response) -> Attributes:
+    def _common(self, operation: Operation, response: Response, account: Account | None) -> Attributes:
         """Attributes that every metric of the operation carries."""
         common: Attributes = {
             gen_ai.GEN_AI_OPERATION_NAME: operation.endpoint.operation,
@@ -290,7 +319,7 @@ class Recorder:
             common[gen_ai.GEN_AI_REQUEST_MODEL] = operation.request.model
         if response.model is not None:
             common[gen_ai.GEN_AI_RESPONSE_MODEL] = response.model
-        return common
+        return common if account is None else {**account.counted, **common}
 
     def _describe(self, operation: Operation, response: Response, error_type: str | None, cost: Attributes) -> None:
         """Puts the response, its usage and its cost on the operation's own span."""

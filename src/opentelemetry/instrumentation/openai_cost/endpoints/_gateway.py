@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 
-from ..pricing.quote import EXACT
+from ..money import EXACT
 from ._fields import Fields, fields
 
 _LITELLM_HEADER = "x-litellm-response-cost"

@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from ..money import EXACT
 from ..usage import Usage
 from .card import NO_MODEL, Compiler
 from .overrides import ModelOverride, Overrides
-from .quote import EXACT, Quote, RateCard, Reason, Unpriced, price, with_nested
+from .quote import Quote, RateCard, Reason, Unpriced, price, with_nested
 
 BUNDLED = Path(__file__).with_name("prices.json")
 _TIER_NAMES = {"default": "standard", "auto": "standard", "": "standard", "fast": "priority"}

@@ -10,8 +10,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple, cast
 
+from ..money import EXACT
 from .overrides import TOKEN_PRICES, UNIT_PRICES, ModelOverride, Overrides
-from .quote import COMPONENTS, EXACT, Discount, Rate, RateCard, Unpriced
+from .quote import COMPONENTS, Discount, Rate, RateCard, Unpriced
 
 NO_MODEL: Mapping[str, object] = {"rates": [{"tier": "standard", "source": "overlay"}]}
 """Stands for a model where only fees are billed."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal, NamedTuple, cast
 
+from ..money import EXACT
 from ..usage import DIMENSIONS, MAX_COUNT, InconsistentUsage, Quantities, Tokens, Usage, measure, split
 
 Status = Literal["priced", "partial", "unpriced"]
@@ -35,8 +36,6 @@ Component = Literal[
     "other",
 ]
 
-EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[])
-"""Our own context: the application's decimal settings must not change a price."""
 _ROUNDED = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[])
 """Where a division does not end: short enough for all sums of such amounts to be exact."""
 

@@ -16,7 +16,7 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from .. import semconv
-from ..pricing.quote import EXACT
+from ..money import EXACT
 
 _ZERO = Decimal(0)
 _BREAKDOWN = (semconv.OWN_INPUT, semconv.OWN_OUTPUT, semconv.OWN_TOOL, semconv.OWN_OTHER)

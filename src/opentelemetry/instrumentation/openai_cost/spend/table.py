@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from ..pricing.quote import EXACT
+from ..money import EXACT
 from .totals import Line, Money, Totals, in_order, whole
 
 WIDTH = 100

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ..pricing.quote import EXACT
+from ..money import EXACT
 from .call import Call, Parts, Tokens
 
 MOST_LINES = 10_000

@@ -1,0 +1,182 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Attribution: whose money it is, from allow-listed baggage and from the application's own words.
+
+Neither leaves the process by our doing: ``cost_attributes`` writes to the context and not to the baggage, which would be sent along
+with every HTTP request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import NamedTuple, cast
+
+from opentelemetry.baggage import get_all
+from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.util.types import AttributeValue
+
+from .scope import Held, Scope
+
+_logger = logging.getLogger(__package__)
+
+OTHER = "_other"
+"""Stands on metrics for every value beyond the limit."""
+MAX_LENGTH = 128
+"""Longer values are cut, in characters."""
+_MAX_REMEMBERED = 1024
+"""Combinations of values whose attributes are kept ready."""
+_RESERVED = ("gen_ai.", "openai", "error.")
+
+_Value = str | bool | int | float
+_Items = tuple[tuple[str, _Value], ...]
+KEY = create_key("openai_cost-attributes")
+"""Under which the context keeps what ``cost_attributes`` says."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether an attribute's name is the conventions' or ours, and so not to be had for attribution."""
+    return name.startswith(_RESERVED)
+
+
+class cost_attributes(Scope[_Items]):  # read as a verb, like the context managers of the standard library
+    """Says whose money the calls inside are: a context manager and a decorator.
+
+    The attributes go on the spans and on all metrics of the calls that begin inside, in tasks started there, and in threads that
+    carry the context. What is said further inside wins, name by name, and over baggage of the same name. ``None`` says nothing.
+    Text is cut to 128 characters; what is neither text, a number nor a boolean is written as text. Names under ``gen_ai.``,
+    ``openai`` and ``error.`` are refused with one logged error.
+
+    Usage::
+
+        with cost_attributes(feature="search", **{"tenant.id": tenant}):
+            client.responses.create(...)
+
+        @cost_attributes(feature="digest")
+        async def digest(): ...
+
+    Args:
+        attributes: names that are no Python identifiers.
+        **more: the others.
+    """
+
+    def __init__(self, attributes: Mapping[str, object] | None = None, /, **more: object) -> None:
+        super().__init__(KEY)
+        said: dict[str, _Value] = {}
+        for name, value in {**(attributes or {}), **more}.items():
+            if is_reserved(name):
+                _report_once(
+                    f"openai_cost: cost_attributes does not take {name!r}: names under gen_ai., openai and error. are reserved; "
+                    "it is left out"
+                )
+            elif value is not None:
+                said[name] = _plain(value)
+        self._said = said
+
+    def _make(self) -> _Items:
+        return tuple({**dict(_said(get_current())), **self._said}.items())
+
+    def _finish(self, value: _Items) -> None:
+        """Nothing is left to do."""
+
+
+class Labels(NamedTuple):
+    """Whose money a call is.
+
+    Attributes:
+        exact: for spans, events and budgets.
+        counted: for metrics: values beyond the limit are ``_other``.
+    """
+
+    exact: Mapping[str, AttributeValue]
+    counted: Mapping[str, AttributeValue]
+
+
+class Attribution:
+    """Reads the labels of a call from its context.
+
+    Args:
+        keys: baggage keys that become attributes.
+        limit: distinct values of a name that metrics may carry.
+    """
+
+    def __init__(self, keys: Iterable[str], limit: int) -> None:
+        self._keys, self._limit = tuple(keys), limit
+        self._seen: dict[str, set[_Value]] = {}
+        self._remembered: dict[tuple[object, ...], Labels | None] = {}
+        self._lock = Lock()
+
+    def read(self, context: Context) -> Labels | None:
+        """Whose money a call in this context is; ``None`` where nothing says so."""
+        said = _said(context)
+        if not self._keys:
+            if not said:
+                return None
+            combination: tuple[object, ...] = said
+        else:
+            baggage = get_all(context)
+            combination = (said, *[baggage.get(key) for key in self._keys])
+        try:
+            return self._remembered[combination]
+        except KeyError:
+            return self._remember(combination, said, context)
+        except TypeError:
+            # A value of baggage that cannot be hashed.
+            return self._labels(said, context)
+
+    def _remember(self, combination: tuple[object, ...], said: _Items, context: Context) -> Labels | None:
+        labels = self._labels(said, context)
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[combination] = labels
+        return labels
+
+    def _labels(self, said: _Items, context: Context) -> Labels | None:
+        exact: dict[str, AttributeValue] = {}
+        if self._keys:
+            baggage = get_all(context)
+            for key in self._keys:
+                value = baggage.get(key)
+                if value is not None and value != "":
+                    exact[key] = _text(value)
+        exact.update(said)
+        if not exact:
+            return None
+        counted = {name: self._count(name, cast(_Value, value)) for name, value in exact.items()}
+        return Labels(exact, exact if counted == exact else counted)
+
+    def _count(self, name: str, value: _Value) -> _Value:
+        with self._lock:
+            seen = self._seen.setdefault(name, set())
+            if value in seen:
+                return value
+            if len(seen) < self._limit:
+                seen.add(value)
+                return value
+        _report_once(
+            f"openai_cost: {name!r} has more than {self._limit} values (baggage_limit); on metrics, others are counted as {OTHER!r}"
+        )
+        return OTHER
+
+
+def _said(context: Context) -> _Items:
+    held = cast("Held[_Items] | None", context.get(KEY))
+    return () if held is None else held.value
+
+
+def _plain(value: object) -> _Value:
+    return value if isinstance(value, (bool, int, float)) else _text(value)
+
+
+def _text(value: object) -> str:
+    return str(value)[:MAX_LENGTH]
+
+
+_reported: set[str] = set()
+
+
+def _report_once(message: str) -> None:
+    if message not in _reported:
+        _reported.add(message)
+        _logger.error(message)
