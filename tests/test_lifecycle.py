@@ -256,7 +256,7 @@ def test_without_providers_the_global_ones_are_used_and_none_is_no_error(server,
 
 
 def test_the_supported_versions_are_declared():
-    assert OpenAICostInstrumentor().instrumentation_dependencies() == ("openai >= 1.0, < 4",)
+    assert OpenAICostInstrumentor().instrumentation_dependencies() == ("openai >= 0.28, < 4",)
 
 
 # --- in a process of its own ---
@@ -393,7 +393,7 @@ def test_the_version_is_that_of_the_distribution():
 @is_installed
 def test_the_metadata_names_the_supported_versions_where_the_loader_looks():
     requires = [line.replace(" ", "").replace("'", '"') for line in importlib.metadata.requires(DISTRIBUTION) or []]
-    assert 'openai<4,>=1.0;extra=="instruments"' in requires
+    assert 'openai<4,>=0.28;extra=="instruments"' in requires
 
 
 def test_an_unknown_key_of_a_declarative_configuration_is_one_logged_line_and_the_rest_holds(caplog):

@@ -31,7 +31,7 @@ from support.server import Cut, Gate, Pause, sse_answer
 
 needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 # Clients before 1.14 have words of their own for what the server says.
-ERROR_IN_STREAM = "The server had an error" if OPENAI_VERSION >= (1, 14) else "An error ocurred during streaming"
+ERROR_IN_STREAM = "The server had an error" if OPENAI_VERSION >= (1, 14) else "An error oc+urred during streaming"
 needs_helpers = pytest.mark.skipif(OPENAI_VERSION < (1, 92), reason="the client has no stream helper there")
 
 PRICE = "0.035"

@@ -6,6 +6,8 @@
 Prices depend on the host of the base URL, so the client keeps it; only the connection is made elsewhere.
 """
 
+from __future__ import annotations
+
 import importlib
 from typing import Any
 

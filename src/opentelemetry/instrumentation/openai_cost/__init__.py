@@ -24,6 +24,7 @@ The amounts are estimates at list price, not an invoice; the names of the cost a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -44,6 +45,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from ._client import ClientPatch
+    from ._legacy import LegacyPatch
     from .pricing import PriceBook, PriceSource
     from .recorder import Recorder
 
@@ -60,7 +62,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     _hooked = False
     _wanted = False
     _recorder: Recorder | None = None
-    _patch: ClientPatch | None = None
+    _patch: ClientPatch | LegacyPatch | None = None
     _source: PriceSource | None = None
     _rollup: Rollup | None = None
     _config = Config()
@@ -104,9 +106,13 @@ class OpenAICostInstrumentor(BaseInstrumentor):
 
     @classmethod
     def _openai_imported(cls, module: object) -> None:
-        from ._client import ClientPatch
+        # Of the two rooms, the one for the loaded SDK; the other would find nothing.
+        if "openai.api_requestor" in sys.modules:
+            from ._legacy import LegacyPatch as Patch
+        else:
+            from ._client import ClientPatch as Patch
 
-        cls._patch = ClientPatch(lambda: cls._recorder)
+        cls._patch = Patch(lambda: cls._recorder)
         if cls._wanted:
             cls._start()
 

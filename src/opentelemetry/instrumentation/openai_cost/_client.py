@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextvars import ContextVar, Token
 from inspect import isawaitable
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import wrapt
-from opentelemetry.context import Context, attach, detach
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from . import endpoints
 from ._body import HttpResponse
+from ._in_flight import InFlight
 from ._stream_usage import StreamUsage
 from ._websocket import SocketPatch
+from ._wrapping import OurWrapper, Wrapper, holds_ours
 from .endpoints._fields import NOTHING, Fields
 from .operation import Operation
 from .provider import Server, server
@@ -32,7 +32,6 @@ from .recorder import Recorder
 Args = tuple[object, ...]
 Kwargs = Mapping[str, object]
 _MAX_SERVERS = 512
-_Entered = tuple[Token["Operation | None"], "Token[Context] | None"]
 
 
 class _Url(Protocol):
@@ -61,7 +60,7 @@ class ClientPatch:
 
     def __init__(self, recorder: Callable[[], Recorder | None]) -> None:
         self._recorder = recorder
-        self._in_flight: ContextVar[Operation | None] = ContextVar("openai_cost_operation", default=None)
+        self._in_flight = InFlight()
         self._servers: dict[tuple[int, type], tuple[object, Server]] = {}
         self._stream_usage = StreamUsage()
         self._sockets = SocketPatch(recorder)
@@ -95,11 +94,11 @@ class ClientPatch:
         self._sockets.remove()
 
     def _wrap(self, client: type, name: str, wrapper: Callable[..., object]) -> None:
-        if _holds_ours(client.__dict__.get(name)):
+        if holds_ours(client.__dict__.get(name)):
             return
         # An inherited method (openai < 1.8) is shadowed, not replaced: taking our attribute away restores it.
         original = client.__dict__.get(name)
-        ours = _OurWrapper(original if original is not None else getattr(client, name), wrapper)
+        ours = OurWrapper(original if original is not None else getattr(client, name), wrapper)
         setattr(client, name, ours)
 
         def restore() -> None:
@@ -119,14 +118,14 @@ class ClientPatch:
         base = client.__dict__["request"]
         for subclass in _subclasses(client):
             attribute = subclass.__dict__.get("request")
-            if attribute is None or isinstance(attribute, _OurWrapper):
+            if attribute is None or isinstance(attribute, OurWrapper):
                 continue
             if attribute is base.__wrapped__:
                 self._wrap(subclass, "request", wrapper)
             elif (holder := _holder(attribute, base.__wrapped__)) is not None:
                 self._insert(holder, base)
 
-    def _insert(self, holder: _Wrapper, base: object) -> None:
+    def _insert(self, holder: Wrapper, base: object) -> None:
         original = holder.__wrapped__
         holder.__wrapped__ = base
 
@@ -141,7 +140,7 @@ class ClientPatch:
         if operation is None and self._in_flight.get() is None:
             return wrapped(*args, **kwargs)
         changed = None if operation is None else self._stream_usage.ask(operation, instance, args, kwargs)
-        entered = self._enter(operation)
+        entered = self._in_flight.enter(operation)
         try:
             result = wrapped(*args, **kwargs) if changed is None else changed.send(wrapped)
         except BaseException as error:
@@ -149,7 +148,7 @@ class ClientPatch:
                 operation.raised(error)
             raise
         finally:
-            self._leave(entered)
+            self._in_flight.leave(entered)
         if operation is not None:
             operation.returned(result)
         return result
@@ -161,7 +160,7 @@ class ClientPatch:
         if operation is None and self._in_flight.get() is None:
             return await wrapped(*args, **kwargs)
         changed = None if operation is None else self._stream_usage.ask(operation, instance, args, kwargs)
-        entered = self._enter(operation)
+        entered = self._in_flight.enter(operation)
         try:
             result = await (wrapped(*args, **kwargs) if changed is None else changed.send_async(wrapped))
         except BaseException as error:
@@ -169,7 +168,7 @@ class ClientPatch:
                 operation.raised(error)
             raise
         finally:
-            self._leave(entered)
+            self._in_flight.leave(entered)
         if operation is not None:
             operation.returned(result)
         return result
@@ -245,24 +244,6 @@ class ClientPatch:
             recorder.failed_inside(error)
             return None
 
-    def _enter(self, operation: Operation | None) -> _Entered:
-        """Makes the operation the one in flight, and its span the current one.
-
-        A call that is not observed, made inside one that is, must not be mistaken for it.
-        """
-        linked = self._in_flight.set(operation)
-        return linked, None if operation is None or operation.span is None else attach(operation.context)
-
-    def _leave(self, entered: _Entered) -> None:
-        linked, attached = entered
-        try:
-            self._in_flight.reset(linked)
-        except ValueError:
-            # A coroutine closed from another context than it ran in: what it attached is gone with that context.
-            return
-        if attached is not None:
-            detach(attached)
-
     def _server(self, instance: object, url: str) -> Server:
         if "://" in url:
             parts = urlsplit(url)
@@ -280,40 +261,16 @@ class ClientPatch:
         return known[1]
 
 
-if TYPE_CHECKING:
-    _FunctionWrapper = wrapt.FunctionWrapper[..., object]
-else:
-    # Generic only since wrapt 2.
-    _FunctionWrapper = wrapt.FunctionWrapper
-
-
-class _OurWrapper(_FunctionWrapper):
-    """A wrapper of ours, to be told from everybody else's."""
-
-
-class _Wrapper(Protocol):
-    __wrapped__: object
-
-
 def _subclasses(client: type) -> Iterator[type]:
     for subclass in client.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)
 
 
-def _holds_ours(attribute: object) -> bool:
-    """Whether a wrapper of ours is somewhere in a chain: one that somebody wrapped could not be taken away, and serves again."""
-    while attribute is not None:
-        if isinstance(attribute, _OurWrapper):
-            return True
-        attribute = getattr(attribute, "__wrapped__", None)
-    return False
-
-
-def _holder(attribute: object, original: object) -> _Wrapper | None:
+def _holder(attribute: object, original: object) -> Wrapper | None:
     """The wrapper in a chain of wrapt's that holds the original function, if none of ours is in the chain already."""
-    while isinstance(attribute, wrapt.FunctionWrapper) and not isinstance(attribute, _OurWrapper):
-        wrapper = cast(_Wrapper, attribute)
+    while isinstance(attribute, wrapt.FunctionWrapper) and not isinstance(attribute, OurWrapper):
+        wrapper = cast(Wrapper, attribute)
         if wrapper.__wrapped__ is original:
             return wrapper
         attribute = wrapper.__wrapped__

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import ClassVar, cast
 from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary, finalize
 
@@ -29,6 +29,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import get_current_span, set_span_in_context
 
+from ._wrapping import OurWrapper, Wrapper
 from .account import inherit
 from .endpoints import Endpoint, EventReader, Request, Response
 from .endpoints._fields import Fields, fields, seconds, text
@@ -123,12 +124,12 @@ class SocketPatch:
 
     def _wrap(self, kind: type, name: str, wrapper: Callable[..., object]) -> None:
         standing = kind.__dict__.get(name)
-        if isinstance(standing, _OurWrapper):
+        if isinstance(standing, OurWrapper):
             # Left behind by somebody who had wrapped it and is gone.
-            ours, original = standing, cast("_Wrapper", standing).__wrapped__
+            ours, original = standing, cast("Wrapper", standing).__wrapped__
         else:
             original = getattr(kind, name)
-            ours = _OurWrapper(original, wrapper)
+            ours = OurWrapper(original, wrapper)
             setattr(kind, name, ours)
         # An inherited method is shadowed, not replaced: taking our attribute away restores it.
         is_inherited = any(vars(base).get(name) is original for base in kind.__mro__[1:])
@@ -215,21 +216,6 @@ class SocketPatch:
         if connection is not None:
             self._abandon(connection)
         return wrapped(*args, **kwargs)
-
-
-if TYPE_CHECKING:
-    _FunctionWrapper = wrapt.FunctionWrapper[..., object]
-else:
-    # Generic only since wrapt 2.
-    _FunctionWrapper = wrapt.FunctionWrapper
-
-
-class _OurWrapper(_FunctionWrapper):
-    """A wrapper of ours, to be told from everybody else's."""
-
-
-class _Wrapper(Protocol):
-    __wrapped__: object
 
 
 @dataclass(slots=True)

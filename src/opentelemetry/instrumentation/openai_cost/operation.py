@@ -172,6 +172,39 @@ class Operation:
             response = None
         self._end(response, error)
 
+    def answered(self, document: object, headers: Mapping[str, str]) -> None:
+        """The whole answer is here, parsed already by a client that shows no HTTP response; this is the end.
+
+        Args:
+            document: the JSON document, or anything else that a client makes of a body.
+            headers: of the HTTP response.
+        """
+        self.headers = headers
+        try:
+            made = fields(document)
+            response = self.endpoint.read_response(made, self.request) if made else self._without_body()
+        except Exception as error:
+            self._recorder.failed_inside(error)
+            response = None
+        self._end(response, None)
+
+    def opened(self) -> None:
+        """A stream begins whose events arrive parsed, one ``event`` each; ``finish``, ``abandon``, ``drop`` or ``fail`` ends it."""
+        self._stream = self.observed = True
+        self._reader = None if self.endpoint.events is None else self.endpoint.events(self.request)
+
+    def event(self, document: object, headers: Mapping[str, str]) -> None:
+        """Looks at a parsed event on its way to the application."""
+        if self._ending.locked():
+            return
+        try:
+            self.headers = headers
+            self._time_chunk()
+            if self._reader is not None and self._reader.read(fields(document)):
+                self._end_observed(None)
+        except Exception as error:
+            self._recorder.failed_inside(error)
+
     def feed(self, chunk: bytes) -> None:
         """Looks at bytes on their way to the application."""
         if self._ending.locked():

@@ -3,5 +3,5 @@
 
 """What the package instruments, as the tools of OpenTelemetry's contributed instrumentations read it."""
 
-_instruments = ("openai >= 1.0, < 4",)
+_instruments = ("openai >= 0.28, < 4",)
 _supports_metrics = True
