@@ -392,6 +392,15 @@ def test_a_body_without_a_kind_is_read_by_its_usage(quote: Run) -> None:
     assert amount(quote("--usage", json.dumps(body), *DAY, "--json")) == Decimal("0.00208")
 
 
+@pytest.mark.parametrize("created", ["-5", "0", "1795000000000", "1e300", "NaN"])
+def test_a_moment_that_cannot_be_is_that_of_today(quote: Run, created: str) -> None:
+    body = '{"model": "gpt-a", "created": CREATED, "usage": {"prompt_tokens": 1000, "completion_tokens": 0}}'
+    result = quote("--usage", body.replace("CREATED", created), "--json")
+
+    assert result.json["date"] >= "2026-11-22"
+    assert amount(result) == Decimal("0.004")
+
+
 def test_output_of_an_image_model_is_images_unless_it_is_split(run: Run) -> None:
     whole = {"created": 1795000000, "data": [{"b64_json": "x"}], "usage": {"input_tokens": 50, "output_tokens": 1000}}
 

@@ -266,6 +266,11 @@ def test_prices_are_taken_from_another_machine_over_https_only(run: Run, publish
     assert not to.exists()
 
 
+def test_an_address_that_is_none_is_refused(run, tmp_path):
+    result = run("update", "--from", "http://[prices", "--to", tmp_path / "book.json")
+    assert (result.status, result.err) == (1, "http://[prices: Invalid IPv6 URL\n")
+
+
 # --- from genai-prices -----------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,8 @@ _ENDPOINTS = {
     "response.compaction": RESPONSES,
 }
 """The endpoint whose bodies call themselves so."""
+_FUTURE = 10**11
+"""No response was created after the year 5000."""
 _COUNTS = ("input_tokens", "output_tokens", "prompt_tokens", "completion_tokens")
 
 
@@ -94,7 +96,7 @@ def facts_of(document: Fields) -> Facts | None:
     endpoint = _ENDPOINTS.get(text(document.get("object")) or "")
     if endpoint is not None:
         response = endpoint.read_response(document, Request())
-        return Facts(response.usage, response.model, response.service_tier, response.created, endpoint.name)
+        return Facts(response.usage, response.model, response.service_tier, _moment(response.created), endpoint.name)
     if "usage" in document:
         return _of_body(document)
     if any(name in document for name in _COUNTS) or document.get("type") == "duration":
@@ -112,10 +114,15 @@ def _of_body(body: Fields) -> Facts:
         usage=usage_of(used) if used else None,
         model=text(body.get("model")),
         tier=text(body.get("service_tier")),
-        created=number(body.get("created_at")) or number(body.get("created")),
+        created=_moment(number(body.get("created_at")) or number(body.get("created"))),
         endpoint="images" if drawn else None,
         batch=body.get("object") == "batch",
     )
+
+
+def _moment(created: float | None) -> float | None:
+    """Seconds since the epoch, if they can be: what counts in milliseconds is no moment that is known."""
+    return created if created is not None and 0 < created < _FUTURE else None
 
 
 def usage_of(used: Fields) -> Usage:

@@ -250,7 +250,10 @@ def fetch(url: str) -> bytes:
 
 
 def _check(url: str) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise BookError(f"{url}: {error}") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise BookError(f"{url}: prices are taken over https only")
 
