@@ -9,6 +9,7 @@ import openai
 import pytest
 from opentelemetry.trace import SpanKind
 
+from opentelemetry.instrumentation.openai_cost import containers
 from support.clients import OPENAI_VERSION
 from support.expect import (
     AT_OPENAI,
@@ -22,6 +23,7 @@ from support.expect import (
     assert_unpriced,
     conventional,
     money,
+    response,
 )
 from support.payloads import payload
 from support.server import json_answer
@@ -152,3 +154,40 @@ def test_looking_at_a_container_or_filling_it_makes_no_span(server, client, inst
     one.get("/containers/cntr_68aa", cast_to=object)
     one.post("/containers/cntr_68aa/files", cast_to=object, body={"file_id": "file-1"})
     assert telemetry.spans() == ()
+
+
+def working_in(container):
+    """A response whose code ran there."""
+    call = {"id": "ci_1", "type": "code_interpreter_call", "status": "completed", "container_id": container}
+    return response(tools=[{"type": "code_interpreter", "container": container}], output=[call])
+
+
+def least(telemetry):
+    return [money(span.attributes["openai_cost.partial_amount"]) for span in telemetry.spans()]
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="this client has no Responses API")
+def test_a_container_that_was_made_here_has_its_least_there_and_not_in_the_responses(
+    server, client, instrument, telemetry
+):
+    instrument()
+    server.queue(json_answer(payload("container.json", id="cntr_7")))
+    server.queue(json_answer(working_in("cntr_7")), json_answer(working_in("cntr_8")))
+    one = client()
+    make(one)
+    for _ in range(2):
+        one.responses.create(model="gpt-5.5", input="x")
+    # 0.03 for its 4 GB; tokens of 0.035, and 0.0075 for the one of somebody else's.
+    assert least(telemetry) == [Decimal("0.03"), Decimal("0.035"), Decimal("0.0425")]
+
+
+@pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="this client has no Responses API")
+def test_of_too_many_containers_the_oldest_are_forgotten(server, client, instrument, telemetry, monkeypatch):
+    monkeypatch.setattr(containers, "_MAX_IDS", 2)
+    instrument()
+    one = client()
+    for container in ("cntr_1", "cntr_2", "cntr_3", "cntr_2", "cntr_1"):
+        server.queue(json_answer(working_in(container)))
+        one.responses.create(model="gpt-5.5", input="x")
+    new, known = Decimal("0.0425"), Decimal("0.035")
+    assert least(telemetry) == [new, new, new, known, new]

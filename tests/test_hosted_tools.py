@@ -204,6 +204,28 @@ def test_containers_are_counted_and_not_the_calls_in_them(respond, telemetry):
     assert_at_least(telemetry, "0.095")
 
 
+def test_a_container_in_which_several_responses_work_has_its_least_in_the_first_alone(respond, telemetry):
+    tools = [interpreter("4g")]
+    for containers in (["cntr_1"], ["cntr_1"], ["cntr_1", "cntr_2"]):
+        respond(response(tools=tools, output=calculating(*containers)), tools=tools)
+    spans = [dict(span.attributes) for span in telemetry.spans()]
+    assert [money(span["openai_cost.partial_amount"]) for span in spans] == [
+        TOKENS_ALONE + Decimal(least) for least in ("0.03", "0", "0.03")
+    ]
+    # How much longer it worked is not known: a lower bound, as before.
+    assert {span["openai_cost.status"] for span in spans} == {"partial"}
+    assert telemetry.points(COST) == []
+    assert telemetry.point(UNPRICED)[1].value == 3
+
+
+def test_containers_without_an_id_are_each_a_new_one(respond, telemetry):
+    tools = [interpreter("4g")]
+    for _ in range(2):
+        respond(response(tools=tools, output=calculating(None)), tools=tools)
+    amounts = [money(span.attributes["openai_cost.partial_amount"]) for span in telemetry.spans()]
+    assert amounts == [Decimal("0.065")] * 2
+
+
 def test_two_tools_with_containers_of_two_sizes_are_each_billed_at_their_own(respond, telemetry):
     shell = {"type": "shell", "environment": {"type": "container_auto", "memory_limit": "1g"}}
     ran = {

@@ -566,6 +566,26 @@ def test_a_batch_that_is_being_cancelled_is_counted_when_it_has_been(server, cli
     assert money(telemetry.point(COST)[1].sum) == Decimal("0.0091568")
 
 
+@pytest.mark.parametrize(
+    ("requests", "rates"),
+    # Of gpt-5.4 in a batch: 1.25 and 7.5, above 272,000 tokens of one request 2.5 and 11.25.
+    [(1, ("2.5", "11.25")), (3, ("2.5", "11.25")), (4, ("1.25", "7.5")), (1000, ("1.25", "7.5"))],
+)
+def test_the_length_of_its_average_request_decides_at_which_rates_a_batch_is_billed(
+    server, client, instrument, telemetry, requests, rates
+):
+    instrument()
+    usage = {"input_tokens": 1_000_000, "output_tokens": 10_000, "total_tokens": 1_010_000}
+    counts = {"total": requests + 2, "completed": requests, "failed": 2}
+    batch = {"id": "batch_1", "model": "gpt-5.4", "request_counts": counts, "usage": usage}
+    server.queue(json_answer(payload("batch_created.json")), json_answer(payload("batch_completed.json", **batch)))
+    batches = client().batches
+    batches.create(input_file_id="file-in", endpoint="/v1/chat/completions", completion_window="24h")
+    batches.retrieve("batch_1")
+    tokens_in, tokens_out = map(Decimal, rates)
+    assert money(telemetry.point(COST)[1].sum) == tokens_in + tokens_out / 100
+
+
 def test_a_batch_that_did_work_and_says_no_usage_is_counted_as_unpriced_once(server, client, instrument, telemetry):
     instrument()
     finished = json_answer(payload("batch_completed.json", usage=None))
@@ -623,6 +643,19 @@ def test_a_video_that_is_waited_for_is_counted_once(server, client, instrument, 
     assert [span.name for span in telemetry.spans()] == ["fetch_video"] * 2
     _, point = telemetry.point(COST)
     assert (point.count, money(point.sum)) == (1, Decimal("2.4"))
+
+
+@needs_videos
+def test_of_a_video_that_is_continued_only_what_was_added_is_billed(server, client, instrument, telemetry):
+    instrument()
+    # The seconds of an extension are those of both parts together (API reference, "Create video extension").
+    for name in ("video_queued.json", "video_completed.json"):
+        server.queue(json_answer(payload(name, id="video_2", seconds="20")))
+    body = {"video": {"id": "video_1"}, "prompt": "And then?", "seconds": "8"}
+    one = client()
+    one.post("/videos/extensions", body=body, cast_to=object)
+    one.videos.retrieve("video_2")
+    assert money(telemetry.point(COST)[1].sum) == Decimal("2.4")
 
 
 @needs_videos

@@ -69,6 +69,14 @@ def test_raw_embeddings_are_priced(server, client, instrument, telemetry):
     assert_priced(telemetry, "1.6E-7")
 
 
+@pytest.mark.parametrize("created", [-1, 10**11, 10**400, "yesterday", None])
+def test_a_moment_that_cannot_be_is_taken_for_now(server, client, instrument, telemetry, created):
+    instrument()
+    server.queue(json_answer(chat(created=created)))
+    client().chat.completions.with_raw_response.create(**REQUEST)
+    assert_priced(telemetry, PRICE)
+
+
 @needs_responses
 def test_a_raw_response_of_the_responses_api_is_priced(server, client, instrument, telemetry):
     instrument()

@@ -5,7 +5,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -371,6 +371,31 @@ def test_a_line_of_a_batch_is_billed_as_batch_although_it_says_default(quote: Ru
     result = quote("--usage", json.dumps(line), "--json")
 
     assert (result.json["tier"], amount(result)) == ("batch", Decimal("0.001"))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        # A million tokens in four requests are short prompts, at half of 2.5 and 15; in three they are long ones.
+        ({"object": "batch", "model": "gpt-5.4", "request_counts": {"completed": 4}}, "1.2575"),
+        ({"object": "batch", "model": "gpt-5.4", "request_counts": {"completed": 3}}, "2.51125"),
+        ({"object": "video", "model": "sora-2-pro", "size": "1792x1024", "seconds": "8"}, "4"),
+        ({"object": "thread.run", "model": "gpt-4o"}, "2.51"),
+    ],
+)
+def test_what_is_billed_when_finished_is_read_as_the_api_shows_it(
+    run: Run, body: Mapping[str, Any], expected: str
+) -> None:
+    usage = {"input_tokens": 1_000_000, "output_tokens": 1000}
+    document = {"status": "completed", **({} if body["object"] == "video" else {"usage": usage}), **body}
+
+    assert amount(run("quote", "--usage", json.dumps(document), *DAY, "--json")) == Decimal(expected)
+
+
+def test_a_container_as_the_api_shows_it_has_a_lower_bound(run: Run) -> None:
+    result = run("quote", "--usage", '{"object": "container", "memory_limit": "4g"}', *DAY, "--json")
+
+    assert (result.status, result.json["partial_amount"]) == (3, "0.03")
 
 
 def test_the_last_event_of_a_stream_is_read_as_the_response_it_carries(quote: Run) -> None:

@@ -18,6 +18,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from . import _nesting, semconv
 from .account import Account, Accounts
 from .config import Config
+from .containers import Containers
 from .endpoints import Endpoint, Request, Response, from_cache, in_headers
 from .event import CostEvent
 from .instruments import Instruments
@@ -27,7 +28,7 @@ from .outcome import Attributes, Outcome, ProviderCost, cost_attributes
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
 from .rollup import Rollup
-from .usage import MAX_COUNT
+from .usage import MAX_COUNT, Usage
 
 _logger = logging.getLogger(__package__)
 
@@ -106,7 +107,7 @@ class Recorder:
         self._tracer, self._config, self._book = tracer, config, book
         self._instruments = Instruments(meter, config)
         self.accounts = Accounts(config, meter, rollup, self.failed_inside)
-        self._ledger = Ledger()
+        self._ledger, self._containers = Ledger(), Containers()
         self._failures: set[str] = set()
 
     # Of all recorders together: an operation may outlive the one that began it.
@@ -257,6 +258,9 @@ class Recorder:
         is_billed = response.usage is not None or response.reported is not None or response.is_unreported
         if owed is None or not is_billed:
             return None
+        if owed.request.units and response.usage is not None:
+            # What was asked for is billed, whatever it became a part of.
+            response = response._replace(usage=Usage(units=owed.request.units))
         finished = _Finished(owed, operation)
         outcome = self._outcome(finished, response, None)
         # Whose money it is was settled by the call that started it, and so were the labels.
@@ -293,6 +297,8 @@ class Recorder:
             is_running = (operation.request.background or response.is_job) and not response.finished
             return Unpriced("background" if is_running else "no_usage")
         request, server, endpoint = operation.request, operation.server, operation.price_endpoint
+        if usage.fees:
+            usage = self._containers.billed(usage, made=endpoint == "containers")
         created = response.created
         # By position: keywords would double the time.
         terms = Terms(

@@ -51,11 +51,13 @@ class Fee:
         name: the fee's name in the price book, such as ``web_search`` or ``container_1g``.
         quantity: how many of them (searches, minutes).
         lower_bound: whether more may have been billed than the response can tell.
+        container: id of the container that it is for, which is billed once, however many responses use it.
     """
 
     name: str
     quantity: int
     lower_bound: bool = False
+    container: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,14 @@ class Usage(NamedTuple):
         units: other units of the operation's own model, such as ``("audio_seconds", Decimal("61.5"))`` or ``("characters", 120)``.
         fees: events with a price of their own.
         models: usage of other models within the operation.
+        requests: how many requests the counts are the sum of: more than one in a batch.
     """
 
     tokens: Tokens | None = None
     units: tuple[tuple[str, int | Decimal], ...] = ()
     fees: tuple[Fee, ...] = ()
     models: tuple[ModelUsage, ...] = ()
+    requests: int = 1
 
     @property
     def is_empty(self) -> bool:

@@ -135,7 +135,7 @@ def _usage(options: Namespace, facts: response.Facts, book: PriceBook, terms: Te
         if quantity is not None:
             units.append((name, quantity))
     units += [(f"images {kind}", quantity) for kind, quantity in cast("list[tuple[str, int]]", options.image or [])]
-    return Usage(tokens, tuple(units), _fees(reported.fees, _tools(options)), reported.models)
+    return reported._replace(tokens=tokens, units=tuple(units), fees=_fees(reported.fees, _tools(options)))
 
 
 def _tokens(options: Namespace) -> Tokens | None:

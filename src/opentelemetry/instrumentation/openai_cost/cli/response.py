@@ -15,6 +15,8 @@ from ..endpoints import Request
 from ..endpoints._fields import Fields, fields, items, number, text, tokens
 from ..endpoints.chat import CHAT
 from ..endpoints.completions import COMPLETIONS
+from ..endpoints.containers import CONTAINERS
+from ..endpoints.jobs import FETCH_BATCH, FETCH_RUN, FETCH_VIDEO
 from ..endpoints.responses import RESPONSES
 from ..usage import Tokens, Usage
 from .arguments import UsageError
@@ -24,6 +26,10 @@ _ENDPOINTS = {
     "text_completion": COMPLETIONS,
     "response": RESPONSES,
     "response.compaction": RESPONSES,
+    "batch": FETCH_BATCH,
+    "container": CONTAINERS,
+    "thread.run": FETCH_RUN,
+    "video": FETCH_VIDEO,
 }
 """The endpoint whose bodies call themselves so."""
 _FUTURE = 10**11
@@ -96,7 +102,14 @@ def facts_of(document: Fields) -> Facts | None:
     endpoint = _ENDPOINTS.get(text(document.get("object")) or "")
     if endpoint is not None:
         response = endpoint.read_response(document, Request())
-        return Facts(response.usage, response.model, response.service_tier, _moment(response.created), endpoint.name)
+        return Facts(
+            response.usage,
+            response.priced_model or response.model,
+            response.service_tier,
+            _moment(response.created),
+            endpoint.name,
+            batch=endpoint is FETCH_BATCH,
+        )
     if "usage" in document:
         return _of_body(document)
     if any(name in document for name in _COUNTS) or document.get("type") == "duration":
@@ -116,7 +129,6 @@ def _of_body(body: Fields) -> Facts:
         tier=text(body.get("service_tier")),
         created=_moment(number(body.get("created_at")) or number(body.get("created"))),
         endpoint="images" if drawn else None,
-        batch=body.get("object") == "batch",
     )
 
 

@@ -21,6 +21,7 @@ from .jobs import (
     CREATE_FINE_TUNING,
     CREATE_RUN,
     CREATE_VIDEO,
+    EXTEND_VIDEO,
     FETCH_BATCH,
     FETCH_FINE_TUNING,
     FETCH_RUN,
@@ -45,7 +46,7 @@ ENDPOINTS = {
     ("post", "/batches"): CREATE_BATCH,
     ("post", "/videos"): CREATE_VIDEO,
     ("post", "/videos/edits"): CREATE_VIDEO,
-    ("post", "/videos/extensions"): CREATE_VIDEO,
+    ("post", "/videos/extensions"): EXTEND_VIDEO,
     ("post", "/fine_tuning/jobs"): CREATE_FINE_TUNING,
     ("post", "/threads/runs"): CREATE_RUN,
 }

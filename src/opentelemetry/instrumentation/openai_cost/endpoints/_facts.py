@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -45,7 +46,7 @@ class Request(NamedTuple):
     container_memory: str | None = None
     image_model: str | None = None
     chat_search: bool = False
-    units: tuple[tuple[str, int], ...] = ()
+    units: tuple[tuple[str, int | Decimal], ...] = ()
 
 
 class Response(NamedTuple):

@@ -13,6 +13,8 @@ from ..usage import MAX_COUNT, Tokens
 
 Fields = Mapping[str, object]
 NOTHING: Fields = MappingProxyType({})
+_LARGEST = 2**1000
+"""A whole number that large is no number of anything, and hardly fits a float."""
 _IMPOSSIBLE = -1
 """Stands for a count that is no count; no split of usage accepts it."""
 _COUNTS = frozenset({int, type(None)})
@@ -41,7 +43,9 @@ def text(value: object) -> str | None:
 
 def number(value: object) -> float | None:
     """A number as float, or ``None``."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if type(value) is int:
+        return float(value) if -_LARGEST < value < _LARGEST else None
+    return value if isinstance(value, float) else None
 
 
 def whole(value: object) -> int | None:

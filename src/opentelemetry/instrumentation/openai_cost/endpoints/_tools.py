@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from ..usage import Fee, ModelUsage, Tokens, Usage
 from ._facts import Request
 from ._fields import Fields, fields, items, text, tokens, whole
@@ -64,8 +62,8 @@ def response_fees(response: Fields, request: Request) -> tuple[Fee, ...]:
     for kind in sorted({kind for kind in kinds if kind.endswith("_call")} - _KNOWN_CALLS):
         # A tool we do not know may have a fee: without a price of that name the call is partial.
         fees.append(Fee(kind, kinds.count(kind)))
-    for memory, containers in _containers(output, asked, request).items():
-        fees.append(Fee(f"container_{memory}", containers * _MINIMUM_MINUTES, lower_bound=True))
+    for container, memory in _containers(output, asked, request).items():
+        fees.append(Fee(f"container_{memory}", _MINIMUM_MINUTES, lower_bound=True, container=container or None))
     return tuple(fees)
 
 
@@ -105,8 +103,8 @@ def _is_search(action: object) -> bool:
     return action is None or fields(action).get("type") in ("search", None)
 
 
-def _containers(output: list[Fields], asked: list[Fields], request: Request) -> Counter[str]:
-    """How many containers of each size were used; two tools may have containers of two sizes."""
+def _containers(output: list[Fields], asked: list[Fields], request: Request) -> dict[str, str]:
+    """Memory of each container that was used, by id; two tools may have containers of two sizes."""
     used: dict[str, str] = {}
     for item in output:
         if item.get("type") == "code_interpreter_call":
@@ -115,12 +113,9 @@ def _containers(output: list[Fields], asked: list[Fields], request: Request) -> 
             environment = fields(item.get("environment"))
             if text(environment.get("type")) in ("container_auto", "container_reference", "container"):
                 used.setdefault(text(environment.get("container_id")) or "", "shell")
-    if not used:
-        return Counter()
     sizes = {tool.get("type"): memory for tool in asked if (memory := memory_limit(tool)) is not None}
-    if not sizes:
-        return Counter({request.container_memory or "1g": len(used)})
-    return Counter(sizes.get(kind, "1g") for kind in used.values())
+    default = "1g" if sizes else request.container_memory or "1g"
+    return {container: sizes.get(kind, default) for container, kind in used.items()}
 
 
 def memory_limit(tool: Fields) -> str | None:

@@ -61,7 +61,7 @@ def read_spoken(request: Request) -> Response:
     """What a response of audio bytes was billed for, as far as the request tells."""
     if not request.units:
         return Response()
-    attributes = {semconv.OWN_CHARACTERS: request.units[0][1]}
+    attributes = {semconv.OWN_CHARACTERS: int(request.units[0][1])}
     return Response(usage=Usage(units=request.units), attributes=attributes)
 
 

@@ -22,7 +22,7 @@ def read_request(body: Fields) -> Request:
 def read_response(body: Fields, request: Request) -> Response:
     """Reads a container: how long it will live is not known when it is made, so its fee is a lower bound."""
     memory = text(body.get("memory_limit")) or request.container_memory or _DEFAULT_MEMORY
-    fee = Fee(f"container_{memory}", _MINIMUM_MINUTES, lower_bound=True)
+    fee = Fee(f"container_{memory}", _MINIMUM_MINUTES, lower_bound=True, container=text(body.get("id")))
     return Response(created=number(body.get("created_at")), usage=Usage(fees=(fee,)))
 
 

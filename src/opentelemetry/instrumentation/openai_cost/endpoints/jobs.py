@@ -10,6 +10,7 @@ brings its own usage.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from opentelemetry.util.types import AttributeValue
 
@@ -29,6 +30,13 @@ def read_request(body: Fields) -> Request:
     if is_stream:
         attributes[semconv.REQUEST_STREAM] = True
     return Request(model=text(body.get("model")), stream=is_stream, attributes=attributes)
+
+
+def read_extension_request(body: Fields) -> Request:
+    """Reads the request to continue a video: the seconds asked for are billed, the video says how long the whole is."""
+    added = seconds(body.get("seconds"))
+    request = read_request(body)
+    return request if added is None else request._replace(units=(("video_seconds", added),))
 
 
 def read_batch(body: Fields, request: Request) -> Response:
@@ -51,7 +59,7 @@ def read_batch(body: Fields, request: Request) -> Response:
         id=identifier,
         model=text(body.get("model")),
         created=number(body.get("created_at")),
-        usage=Usage(counts) if is_finished and has_work else None,
+        usage=Usage(counts, requests=whole(requests.get("completed")) or 1) if is_finished and has_work else None,
         status=status,
         attributes=attributes,
         finished=is_finished,
@@ -179,6 +187,7 @@ _RUN_EVENTS = (
 CREATE_BATCH = _started("batch", "batch", read_batch, "tokens of the whole batch")
 FETCH_BATCH = _fetched("batch", "fetch_batch", "batch", read_batch)
 CREATE_VIDEO = _started("videos", "generate_content", read_video, "seconds of video")
+EXTEND_VIDEO = replace(CREATE_VIDEO, read_request=read_extension_request, priced_by="seconds that are added")
 FETCH_VIDEO = _fetched("videos", "fetch_video", "generate_content", read_video)
 CREATE_FINE_TUNING = _started("fine_tuning", "fine_tuning", read_fine_tuning, "trained tokens (no list prices them)")
 FETCH_FINE_TUNING = _fetched("fine_tuning", "fetch_fine_tuning_job", "fine_tuning", read_fine_tuning)

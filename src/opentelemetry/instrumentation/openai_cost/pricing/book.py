@@ -96,7 +96,7 @@ class PriceBook:
         card = self.card(terms)
         if isinstance(card, Unpriced):
             return card
-        result = price(usage, card)
+        result = price(usage, card if usage.requests == 1 else card.of_several(usage))
         return self._add_nested(usage, terms, result) if usage.models else result
 
     def card(self, terms: Terms) -> RateCard | Unpriced:

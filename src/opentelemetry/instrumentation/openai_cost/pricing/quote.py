@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal, NamedTuple, cast
 
@@ -191,6 +191,13 @@ class RateCard:
         object.__setattr__(self, "unit", Decimal((0, (1,), -scale)))
         object.__setattr__(self, "divisor", 10**scale)
         object.__setattr__(self, "undiscounted", 10**kept_scale)
+
+    def of_several(self, usage: Usage) -> RateCard:
+        """The card for a sum of several requests, none of whose lengths is known: that of the average one decides."""
+        if self.long_above is None or usage.tokens is None or type(usage.tokens.input) is not int:
+            return self
+        is_long = usage.tokens.input > self.long_above * usage.requests
+        return self if is_long else replace(self, long_above=None)
 
     def rates_for(self, tokens: Tokens) -> Mapping[str, Rate]:
         """The rates that hold for so many input tokens."""
@@ -402,7 +409,7 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
     Returns:
         A quote, or the reason why there is none (with the priced part, if any part could be priced).
     """
-    tokens, units, fees, _ = usage
+    tokens, units, fees, _, _ = usage
     parts = _NO_PARTS
     missing: list[str] = []
     try:
@@ -534,7 +541,9 @@ def _price_others(usage: Usage, card: RateCard, missing: list[str]) -> tuple[int
             continue
         if fee.lower_bound:
             missing.append(fee.name)
-        if quantity < rate.minimum:
+            if not quantity:
+                continue
+        elif quantity < rate.minimum:
             quantity = rate.minimum
         lines.append((rate, quantity))
         if rate.scaled is not None and type(quantity) is int:
