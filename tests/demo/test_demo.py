@@ -3,6 +3,7 @@
 
 """The demo from end to end: the command, in a process of its own, and its sums against the server's ledger."""
 
+import contextlib
 import json
 import os
 import re
@@ -13,11 +14,14 @@ from decimal import Decimal
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import openai
 import pytest
 
 from opentelemetry.instrumentation.openai_cost.demo import __main__ as command
 from opentelemetry.instrumentation.openai_cost.demo.answers import OVER_QUOTA_KEY
+from opentelemetry.instrumentation.openai_cost.demo.app import TASKS
 from opentelemetry.instrumentation.openai_cost.demo.server import DemoServer
+from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, WITH_ID
 from support.clients import OPENAI_VERSION
 
 MODULE = "opentelemetry.instrumentation.openai_cost.demo"
@@ -151,7 +155,7 @@ class TestWithTheEmbeddedServer:
         total = shown.pop("total")
         assert shown == {name: amount.quantize(Decimal("0.000001")) for name, amount in sums.items()}
         assert total == sum(sums.values()).quantize(Decimal("0.000001"))
-        assert f"\n{total} USD for 46 of 53 calls. An estimate, not an invoice.\n" in done.stdout
+        assert f"\n{total} USD for 47 of 54 calls. An estimate, not an invoice.\n" in done.stdout
 
     def test_every_reported_token_is_in_the_total(self, demonstration):
         done, ledger = demonstration
@@ -192,7 +196,7 @@ class TestWithTheEmbeddedServer:
         later = [f"{expected(entry):.6f}" for entry in ledger if entry["later"] and is_priced(entry)]
         counted = r"^(?:  counted when finished|batch, |video).* (\d\S+)$"
         assert re.findall(counted, done.stdout, re.MULTILINE) == later
-        assert len(later) == 10
+        assert len(later) == 11
         assert "background: " not in done.stdout.split("NOT PRICED")[1]
         assert re.search(
             r"^fine-tuning job +gpt-4o-mini-2024-07-18 +no price: missing_rate$", done.stdout, re.MULTILINE
@@ -234,7 +238,30 @@ class TestWithAKey:
         ledger = tmp_path / "ledger.jsonl"
         done = run("--embedded", "--ledger", str(ledger), environment={"OPENAI_API_KEY": "mine"})
         assert done.returncode == 0
-        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 51
+        assert len(ledger.read_text(encoding="utf-8").splitlines()) == 52
+
+
+@current
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_every_billable_endpoint_and_every_websocket_is_called(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "demo")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with DemoServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        with openai.OpenAI(max_retries=0) as client:
+            for task in TASKS:
+                # Two of them are errors.
+                with contextlib.suppress(openai.APIStatusError):
+                    task.run(client)
+    called = {(method.lower(), path.removeprefix("/v1")) for method, path in server.requests}
+    assert {("get", "/realtime"), ("get", "/live/sessions"), ("get", "/responses")} <= called
+    missing = ENDPOINTS.keys() - called
+    missing |= {
+        (method, pattern.pattern)
+        for method, pattern, _ in WITH_ID
+        if not any(verb == method and pattern.fullmatch(path) for verb, path in called)
+    }
+    assert missing == set()
 
 
 class TestWhenSomethingIsOff:

@@ -529,6 +529,7 @@ TASKS = (
     Task("video", make_a_film, later=True),
     Task("video, made again", make_it_again, later=True),
     Task("video, edited", edit_the_film, later=True),
+    Task("video, continued", continue_the_film, later=True),
     Task("assistant's run", ask_the_assistant, later=True),
     Task("assistant's run, cancelled", ask_the_assistant_in_vain, later=True),
     Task("assistant's run, streamed", let_the_assistant_ask, later=True),

@@ -48,6 +48,11 @@ class DemoServer:
         """What was reported for every billed call so far, in order."""
         return self._provider.ledger
 
+    @property
+    def requests(self) -> tuple[tuple[str, str], ...]:
+        """Method and path of every request so far, in order."""
+        return tuple(self._server.requests)
+
     def __enter__(self) -> DemoServer:
         self._thread.start()
         return self
@@ -68,6 +73,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], handler: type[_Connection], provider: Provider) -> None:
         self.provider = provider
+        self.requests: list[tuple[str, str]] = []
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
@@ -102,6 +108,7 @@ class _Connection(BaseHTTPRequestHandler):
             body=self.rfile.read(int(self.headers.get("content-length") or 0)),
             query=dict(parse_qsl(url.query)),
         )
+        self.server.requests.append((request.method, request.path))
         if request.headers.get("upgrade", "").lower() == "websocket":
             held = conversation(request, self.server.provider)
             if not isinstance(held, Reply):
