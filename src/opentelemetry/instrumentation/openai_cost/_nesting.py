@@ -9,7 +9,7 @@ context under a key of its kind, and copies the data's ``attributes`` to its spa
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from threading import Lock
 from typing import Protocol, cast
@@ -19,7 +19,8 @@ from opentelemetry.context import Context, get_value
 from opentelemetry.trace import Span, get_current_span
 from opentelemetry.util.types import AttributeValue
 
-from . import semconv
+from . import aliases, semconv
+from .config import Alias
 from .endpoints import Kind
 from .money import EXACT
 
@@ -41,6 +42,7 @@ _SUMMED = (
     semconv.OWN_LIST_AMOUNT,
     semconv.OWN_ESTIMATED_AMOUNT,
     semconv.OWN_PARTIAL_AMOUNT,
+    *aliases.AUDIO,
 )
 
 _PRICING = (
@@ -76,8 +78,13 @@ class Enclosing:
         self._pricing: dict[str, AttributeValue | None] = {}
         self._written: set[str] = set()
 
-    def add(self, attributes: Mapping[str, AttributeValue]) -> None:
-        """Adds the cost attributes of one call to those of its predecessors."""
+    def add(self, attributes: Mapping[str, AttributeValue], others: Collection[Alias] = ()) -> None:
+        """Adds the cost attributes of one call to those of its predecessors.
+
+        Args:
+            attributes: of the call.
+            others: under whose names the sums are written, too.
+        """
         with self._lock:
             self._calls += 1
             self._remember(attributes)
@@ -89,6 +96,8 @@ class Enclosing:
                     total.pop(name, None)
             if self._calls == 1:
                 self._pricing = {name: total.get(name) for name in _PRICING}
+            if others:
+                total.update(aliases.attributes(others, total))
             gone = [name for name in self._written if name not in total]
             self._written = set(total)
             self._write(total, gone)

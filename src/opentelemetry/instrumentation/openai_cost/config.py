@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast, get_args
 
 from .attribution import is_reserved
 from .budget import Budget
@@ -23,6 +23,7 @@ PREFIX = "OTEL_INSTRUMENTATION_OPENAI_COST_"
 Spans = Literal["own", "current", "none"]
 TokenMetrics = Literal["compat", "latest"]
 StreamUsage = Literal["observe", "request"]
+Alias = Literal["logfire", "openinference", "openlit", "langfuse"]
 _T = TypeVar("_T")
 
 
@@ -47,6 +48,7 @@ class Config:
         rollup: whether the spans above a call carry the total of the calls below them.
         budgets: amounts whose spending is shown by gauges.
         cost_hook: function of the application's that is handed every ``CostEvent``.
+        aliases: products under whose names the cost is written, too.
     """
 
     prices: Path | None = None
@@ -65,6 +67,7 @@ class Config:
     rollup: bool = False
     budgets: tuple[Budget, ...] = ()
     cost_hook: CostHook | None = None
+    aliases: tuple[Alias, ...] = ()
 
 
 IN_CODE = frozenset({"cost_hook"})
@@ -95,6 +98,7 @@ class Options:
     baggage_limit: int | None = None
     rollup: bool | None = None
     budgets: list[dict[str, object]] | None = None
+    aliases: list[str] | str | None = None
 
     def __init__(self, **options: object) -> None:
         known = {option.name for option in fields(self)}
@@ -176,6 +180,17 @@ def _one_of(*names: str) -> Callable[[object], str]:
         if text not in names:
             raise _Invalid("one of " + ", ".join(names))
         return text
+
+    return read
+
+
+def _some_of(*names: str) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        wanted = [each.strip().lower() for each in _strings(value)]
+        known = tuple(name for name in names if name in wanted)
+        if not {*names, ""}.issuperset(wanted):
+            raise _Invalid("a list of " + ", ".join(names), known)
+        return known
 
     return read
 
@@ -264,6 +279,7 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "rollup": _flag,
     "budgets": _budgets,
     "cost_hook": _function,
+    "aliases": _some_of(*get_args(Alias)),
 }
 
 _FOREIGN = frozenset(

@@ -30,3 +30,5 @@ OTEL_INSTRUMENTATION_OPENAI_COST_BAGGAGE_LIMIT = "OTEL_INSTRUMENTATION_OPENAI_CO
 """Distinct values of such an attribute on metrics (default 200); others are counted as ``_other``."""
 OTEL_INSTRUMENTATION_OPENAI_COST_ROLLUP = "OTEL_INSTRUMENTATION_OPENAI_COST_ROLLUP"
 """``true`` or ``false`` (default): the spans above a call carry the total of the calls below them."""
+OTEL_INSTRUMENTATION_OPENAI_COST_ALIASES = "OTEL_INSTRUMENTATION_OPENAI_COST_ALIASES"
+"""``logfire``, ``openinference``, ``openlit``, ``langfuse``, separated by commas: names under which others read the cost."""

@@ -15,6 +15,7 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
 from . import semconv
+from .aliases import AliasHistograms
 from .config import Config
 from .endpoints import Response
 from .outcome import Attributes, Outcome
@@ -72,6 +73,7 @@ class Instruments:
                 explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
             )
         self._components = ComponentCounters(meter) if config.component_metrics else None
+        self._aliases = AliasHistograms(meter, config.aliases) if config.aliases else None
         self._latest = LatestTokenMetrics(meter) if config.token_metrics == "latest" else None
 
     def record_operation(
@@ -116,6 +118,8 @@ class Instruments:
         if response.service_tier is not None:
             attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = response.service_tier
         self._cost.record(outcome.float_amount, attributes, context)
+        if self._aliases is not None:
+            self._aliases.record(outcome, attributes, context)
         if self._components is not None and isinstance(outcome, Quote):
             self._components.record(outcome, attributes, context)
 

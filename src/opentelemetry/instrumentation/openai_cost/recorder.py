@@ -15,7 +15,7 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
-from . import _nesting, semconv
+from . import _nesting, aliases, semconv
 from .account import Account, Accounts
 from .config import Config
 from .containers import Containers
@@ -209,11 +209,17 @@ class Recorder:
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
         cost = cost_attributes(outcome, self._config.breakdown)
+        others = self._config.aliases
+        if others and self._config.breakdown:
+            cost.update(aliases.audio(others, outcome))
         if operation.span is not None:
+            if others:
+                cost.update(aliases.attributes(others, cost))
             self._describe(operation, response, error_type, cost)
             self._instruments.record_operation(operation, response, common, error_type)
         elif operation.enclosing is not None:
-            operation.enclosing.add(cost if operation.account is None else {**operation.account.exact, **cost})
+            known = cost if operation.account is None else {**operation.account.exact, **cost}
+            operation.enclosing.add(known, others)
         if response.is_job and not self._is_due(operation, response):
             return None
         return self._settle(outcome, common, operation.context, response, operation.account)
