@@ -39,6 +39,7 @@ def test_every_name_of_semconv_is_on_the_page_with_its_stability():
     assert len(ROWS) == len(stability), "a name is on the page twice"
 
 
+# The client calls assistants deprecated.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_the_demo_emits_is_on_the_page(instrument, telemetry):
     instrument(prices=Path(demo.__file__).with_name("hosts.toml"), **tool.EVERY_OPTION)
