@@ -4,12 +4,8 @@
 """The examples, run by the commands that their README shows."""
 
 import re
-import socket
 import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
 from importlib.util import find_spec
@@ -19,7 +15,17 @@ import pytest
 
 from opentelemetry.instrumentation.openai_cost.demo.server import DemoServer
 from support.expect import chat, money
-from support.processes import ROOT, TIMEOUT, console_spans, environment, needs_entry_point, run
+from support.processes import (
+    ROOT,
+    TIMEOUT,
+    console_spans,
+    environment,
+    fetch,
+    fetch_when_up,
+    free_port,
+    needs_entry_point,
+    run,
+)
 from support.server import json_answer
 
 EXAMPLES = ROOT / "examples"
@@ -129,24 +135,3 @@ def test_two_streams_at_once_through_fastapi_are_priced_each(demo):
         attributes = span["attributes"]
         assert attributes["gen_ai.request.stream"] is True
         assert money(attributes["gen_ai.usage.cost.amount"]) == price_of_gpt_4o_mini(attributes)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-        return response.read().decode()
-
-
-def fetch_when_up(url: str) -> str:
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            return fetch(url)
-        except urllib.error.URLError:
-            assert time.monotonic() < deadline, "the server did not come up"
-            time.sleep(0.1)

@@ -6,9 +6,13 @@
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import sysconfig
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -66,3 +70,29 @@ def console_spans(output: str) -> list[dict[str, Any]]:
         spans.append(span)
         position = output.find("{\n", end)
     return spans
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def fetch(url: str) -> str:
+    """A page."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        return response.read().decode()
+
+
+def fetch_when_up(url: str) -> str:
+    """A page of a server that is about to come up."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return fetch(url)
+        except urllib.error.HTTPError:
+            raise
+        except urllib.error.URLError:
+            assert time.monotonic() < deadline, "the server did not come up"
+            time.sleep(0.1)
