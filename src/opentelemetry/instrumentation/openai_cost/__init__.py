@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ._legacy import LegacyPatch
     from .pricing import PriceBook, PriceSource
     from .recorder import Recorder
+    from .summary import Summary
 
 __all__ = ["Budget", "CostEvent", "OpenAICostInstrumentor", "__version__", "cost_attributes", "track_cost"]
 
@@ -65,6 +66,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     _patch: ClientPatch | LegacyPatch | None = None
     _source: PriceSource | None = None
     _rollup: Rollup | None = None
+    _summary: Summary | None = None
     _config = Config()
     _providers: tuple[TracerProvider | None, MeterProvider | None] = (None, None)
     _lock = Lock()
@@ -101,6 +103,9 @@ class OpenAICostInstrumentor(BaseInstrumentor):
         rollup, cls._rollup = cls._rollup, None
         if rollup is not None:
             rollup.stop()
+        summary, cls._summary = cls._summary, None
+        if summary is not None:
+            summary.end()
         if cls._patch is not None:
             cls._patch.remove()
 
@@ -125,7 +130,11 @@ class OpenAICostInstrumentor(BaseInstrumentor):
         tracer_provider, meter_provider = cls._providers
         tracer = get_tracer(__name__, __version__, tracer_provider)
         meter = get_meter(__name__, __version__, meter_provider)
-        cls._recorder = Recorder(tracer, meter, cls._config, cls._load_book, cls._rollup)
+        if cls._config.summary:
+            from .summary import Summary
+
+            cls._summary = Summary()
+        cls._recorder = Recorder(tracer, meter, cls._config, cls._load_book, cls._rollup, cls._summary)
         # A callback cannot be taken off a gauge: it speaks while its own provider is the one that is used.
         providers = cls._providers
 

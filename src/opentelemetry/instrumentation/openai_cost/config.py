@@ -49,6 +49,7 @@ class Config:
         budgets: amounts whose spending is shown by gauges.
         cost_hook: function of the application's that is handed every ``CostEvent``.
         aliases: products under whose names the cost is written, too.
+        summary: whether a table of what the process's calls cost is printed on standard error when it exits.
     """
 
     prices: Path | None = None
@@ -68,6 +69,7 @@ class Config:
     budgets: tuple[Budget, ...] = ()
     cost_hook: CostHook | None = None
     aliases: tuple[Alias, ...] = ()
+    summary: bool = False
 
 
 IN_CODE = frozenset({"cost_hook"})
@@ -99,6 +101,7 @@ class Options:
     rollup: bool | None = None
     budgets: list[dict[str, object]] | None = None
     aliases: list[str] | str | None = None
+    summary: bool | None = None
 
     def __init__(self, **options: object) -> None:
         known = {option.name for option in fields(self)}
@@ -280,6 +283,7 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "budgets": _budgets,
     "cost_hook": _function,
     "aliases": _some_of(*get_args(Alias)),
+    "summary": _flag,
 }
 
 _FOREIGN = frozenset(

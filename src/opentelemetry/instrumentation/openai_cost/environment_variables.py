@@ -32,3 +32,5 @@ OTEL_INSTRUMENTATION_OPENAI_COST_ROLLUP = "OTEL_INSTRUMENTATION_OPENAI_COST_ROLL
 """``true`` or ``false`` (default): the spans above a call carry the total of the calls below them."""
 OTEL_INSTRUMENTATION_OPENAI_COST_ALIASES = "OTEL_INSTRUMENTATION_OPENAI_COST_ALIASES"
 """``logfire``, ``openinference``, ``openlit``, ``langfuse``, separated by commas: names under which others read the cost."""
+OTEL_INSTRUMENTATION_OPENAI_COST_SUMMARY = "OTEL_INSTRUMENTATION_OPENAI_COST_SUMMARY"
+"""``true`` or ``false`` (default): print what the process's calls cost on standard error when it exits."""

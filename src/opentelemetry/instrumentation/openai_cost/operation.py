@@ -327,6 +327,7 @@ _ROOMS_WITH_LOCKS = (
     "pricing",
     "recorder",
     "rollup",
+    "summary",
     "tracking",
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Meter
@@ -29,6 +29,9 @@ from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
 from .rollup import Rollup
 from .usage import MAX_COUNT, Usage
+
+if TYPE_CHECKING:
+    from .summary import Summary
 
 _logger = logging.getLogger(__package__)
 
@@ -94,6 +97,7 @@ class Recorder:
         config: the options in force.
         book: gives the price book, loading it on first need.
         rollup: the totals of live spans, if wanted.
+        summary: the totals that are printed at the exit, where they are wanted.
     """
 
     def __init__(
@@ -103,8 +107,9 @@ class Recorder:
         config: Config,
         book: Callable[[], PriceBook],
         rollup: Rollup | None = None,
+        summary: Summary | None = None,
     ) -> None:
-        self._tracer, self._config, self._book = tracer, config, book
+        self._tracer, self._config, self._book, self._summary = tracer, config, book, summary
         self._instruments = Instruments(meter, config)
         self.accounts = Accounts(config, meter, rollup, self.failed_inside)
         self._ledger, self._containers = Ledger(), Containers()
@@ -222,13 +227,21 @@ class Recorder:
             operation.enclosing.add(known, others)
         if response.is_job and not self._is_due(operation, response):
             return None
-        return self._settle(outcome, common, operation.context, response, operation.account)
+        return self._settle(outcome, common, operation.context, response, operation.account, error_type)
 
     def _settle(
-        self, outcome: Outcome, common: Attributes, context: Context, response: Response, account: Account | None
+        self,
+        outcome: Outcome,
+        common: Attributes,
+        context: Context,
+        response: Response,
+        account: Account | None,
+        error_type: str | None = None,
     ) -> CostEvent | None:
         """Records the cost of one operation, and passes it on to whoever wants to know it."""
         self._instruments.record_cost(outcome, common, context, response)
+        if self._summary is not None:
+            self._summary.add(outcome, common, response, error_type)
         return self.accounts.settle(account, outcome, common, response, context)
 
     def _record_fetch(
