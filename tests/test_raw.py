@@ -13,6 +13,7 @@ from support.clients import OPENAI_VERSION
 from support.expect import MESSAGES, ask, assert_abandoned, assert_priced, chat, money, response, streamed
 from support.payloads import payload
 from support.server import json_answer, sse_answer
+from support.ways import call
 
 needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 
@@ -185,6 +186,21 @@ def test_a_large_body_on_the_wire_is_passed_on_whole_and_priced(server, client, 
     with client().chat.completions.with_streaming_response.create(**REQUEST) as streaming:
         size = sum(map(len, streaming.iter_bytes()))
     assert size == len(json.dumps(body))
+    assert_priced(telemetry, PRICE)
+
+
+@pytest.mark.parametrize("way", ["raw", "on the wire"])
+def test_of_a_large_answer_that_is_not_parsed_the_finish_reasons_are_read_too(
+    server, client, instrument, telemetry, way
+):
+    instrument()
+    body = chat()
+    choice = body["choices"][0]
+    choice["message"]["content"] = "x" * (1024 * 1024)
+    body["choices"] = [choice, {**choice, "index": 1, "finish_reason": "length"}]
+    server.queue(json_answer({"usage": body.pop("usage"), **body}))
+    call(client().chat.completions, way, **REQUEST)
+    assert telemetry.attributes()["gen_ai.response.finish_reasons"] == ("stop", "length")
     assert_priced(telemetry, PRICE)
 
 

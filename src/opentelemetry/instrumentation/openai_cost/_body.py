@@ -16,11 +16,9 @@ from functools import lru_cache
 from typing import Protocol, cast
 
 from .endpoints import Endpoint, Request, Response
-from .endpoints._facts import EventReader
+from .endpoints._facts import MAX_DOCUMENT, EventReader
 from .endpoints._fields import Fields
 
-MAX_DOCUMENT = 8 * 1024 * 1024
-"""A JSON document, or one event, is kept up to this size; of a larger one only the tail is searched for its usage."""
 _TAIL = 64 * 1024
 BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _OBJECT = re.compile(rb"\s*:\s*\{")
@@ -155,7 +153,7 @@ class DocumentCollector:
 
 def document(endpoint: Endpoint, content: bytes) -> Fields | None:
     """A JSON body; of a large one (vectors, images) only its usage and what identifies it, where that is enough."""
-    if len(content) > 4 * _TAIL and not endpoint.is_read_whole:
+    if len(content) > endpoint.outlined_above and not endpoint.is_read_whole:
         found = outline(content[:_TAIL], content[-_TAIL:])
         if found is not None:
             return found

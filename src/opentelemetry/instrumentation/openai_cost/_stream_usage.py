@@ -18,10 +18,11 @@ import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Protocol, cast
 
-from ._body import BOUNDARY, MAX_DOCUMENT, HttpResponse, event_data, parse
+from ._body import BOUNDARY, HttpResponse, event_data, parse
+from .endpoints._facts import MAX_DOCUMENT
 from .endpoints._fields import NOTHING, Fields
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class StreamUsage:
 
     def __init__(self) -> None:
         self._refusing: OrderedDict[_Host, None] = OrderedDict()
-        self._lock = Lock()
+        # Garbage collection may end a stream in here, and whoever is told of its cost may make another call.
+        self._lock = RLock()
 
     def ask(self, operation: Operation, client: object, args: _Args, kwargs: _Kwargs) -> ChangedRequest | None:
         """The request as it goes out instead of the caller's.

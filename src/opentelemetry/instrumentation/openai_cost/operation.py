@@ -319,10 +319,10 @@ def inside_telemetry() -> bool:
 
 _ROOMS_WITH_LOCKS = (
     "_nesting",
-    "_stream_usage",
     "account",
     "attribution",
     "budget",
+    "containers",
     "ledger",
     "pricing",
     "recorder",

@@ -21,6 +21,10 @@ Billing = Literal["now", "later", "fetch"]
 """When a call is billed: by its own response, by a later look at what it started, or not at all since it only looks."""
 
 
+MAX_DOCUMENT = 8 * 1024 * 1024
+"""A JSON document, or one event, is kept up to this size in bytes; of a larger one only the tail is searched for its usage."""
+
+
 class Request(NamedTuple):
     """What a request says that matters to a span or to a price.
 
@@ -124,7 +128,9 @@ class Endpoint:
         read_response: reads a response, as JSON or as the SDK's model.
         events: makes a reader for a streamed response.
         usage_if_asked: whether a stream carries its usage only if ``stream_options.include_usage`` asks for it.
-        is_read_whole: whether more matters of a large document than its usage, its id, its model and its tier.
+        is_read_whole: whether the price follows from more than usage, model and tier, which are all that is read of a large
+            document of other endpoints.
+        outlined_above: how large a document is, in bytes, of which no more is read than that.
         markers: byte strings of which an event that matters, after the opening, holds at least one.
     """
 
@@ -143,3 +149,4 @@ class Endpoint:
     is_silent: bool = False
     usage_if_asked: bool = False
     is_read_whole: bool = False
+    outlined_above: int = 256 * 1024

@@ -10,7 +10,7 @@ from opentelemetry.util.types import AttributeValue
 from .. import semconv
 from ..usage import Usage
 from ._chat_events import MARKERS, ChunkReader, in_order
-from ._facts import Endpoint, Request, Response
+from ._facts import MAX_DOCUMENT, Endpoint, Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
 from ._gateway import in_usage
 from ._tools import chat_fees
@@ -107,6 +107,7 @@ CHAT = Endpoint(
     events=ChunkReader,
     markers=MARKERS,
     usage_if_asked=True,
+    outlined_above=MAX_DOCUMENT,
     attributes={semconv.OPENAI_API_TYPE: "chat_completions"},
     priced_by="tokens, and the fee of a web search",
 )

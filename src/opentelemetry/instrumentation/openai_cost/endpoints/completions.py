@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ._chat_events import MARKERS, ChunkReader
-from ._facts import Endpoint, Request
+from ._facts import MAX_DOCUMENT, Endpoint, Request
 from ._fields import Fields, text
 from .chat import common_attributes, read_response
 
@@ -28,5 +28,6 @@ COMPLETIONS = Endpoint(
     events=ChunkReader,
     markers=MARKERS,
     usage_if_asked=True,
+    outlined_above=MAX_DOCUMENT,
     priced_by="tokens",
 )
