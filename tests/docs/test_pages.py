@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from opentelemetry.instrumentation.openai_cost.demo.server import DemoServer
-from support.processes import ROOT, TIMEOUT, console_spans, environment, needs_entry_point, run
+from support.processes import ROOT, TIMEOUT, console_spans, environment, needs_current_client, needs_entry_point, run
 from support.server import Answer, Server
 
 DOCS = ROOT / "docs"
@@ -126,6 +126,7 @@ def needs_otlp(block: Block) -> bool:
 
 
 @needs_entry_point
+@needs_current_client
 @pytest.mark.parametrize("block", [block for block in of("sh") if not needs_otlp(block)], ids=name)
 def test_the_commands_of_a_page_succeed(block, demo, directory):
     if "prices.toml" in block.text and sys.version_info < (3, 11):
@@ -137,6 +138,7 @@ def test_the_commands_of_a_page_succeed(block, demo, directory):
 
 
 @needs_entry_point
+@needs_current_client
 @pytest.mark.parametrize("block", [block for block in of("sh") if needs_otlp(block)], ids=name)
 def test_the_settings_of_a_recipe_send_the_cost_where_they_say(block, demo, server, directory):
     try:
@@ -174,6 +176,7 @@ def accept_everything(server: Server, base: str) -> None:
         server.route("POST", f"{base}/v1/{signal}", Answer(headers={"content-type": "application/x-protobuf"}))
 
 
+@needs_current_client
 @pytest.mark.parametrize("block", of("python"), ids=name)
 def test_a_program_of_a_page_runs_without_a_complaint(block, demo, directory):
     path = directory / "program.py"
@@ -191,6 +194,7 @@ def test_a_program_of_a_page_runs_without_a_complaint(block, demo, directory):
 
 
 @needs_entry_point
+@needs_current_client
 @pytest.mark.parametrize("block", of("json"), ids=name)
 def test_what_a_page_says_is_printed_is_printed(block, demo, directory):
     assert block.key == "printed by the command above"

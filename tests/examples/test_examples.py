@@ -23,6 +23,7 @@ from support.processes import (
     fetch,
     fetch_when_up,
     free_port,
+    needs_current_client,
     needs_entry_point,
     run,
 )
@@ -37,7 +38,7 @@ COMMANDS = {
 }
 """The command that runs an example, by the example's name."""
 
-pytestmark = needs_entry_point
+pytestmark = [needs_entry_point, needs_current_client]
 
 
 @pytest.fixture
