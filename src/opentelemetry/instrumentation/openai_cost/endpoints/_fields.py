@@ -24,10 +24,10 @@ def fields(value: object) -> Fields:
     """The fields of a JSON object, of a pydantic model of either major version, or nothing."""
     if isinstance(value, dict):
         return cast(Fields, value)
-    own = cast("Fields | None", getattr(value, "__dict__", None))
+    own: Fields | None = getattr(value, "__dict__", None)
     if own is None:
         return NOTHING
-    extra = cast("Fields | None", getattr(value, "__pydantic_extra__", None))
+    extra: Fields | None = getattr(value, "__pydantic_extra__", None)
     return {**own, **extra} if extra else own
 
 
