@@ -52,18 +52,14 @@ def launcher() -> Sequence[str]:
     return (found, sys.executable)
 
 
-def run(code: str, server: Server, *, command: Sequence[str] = (sys.executable,), **environment: str) -> Printed:
-    """Run code with the test's server as ``SERVER`` and the console as exporter."""
+def finished(
+    code: str, server: Server, *, command: Sequence[str] = (sys.executable,), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run code with the test's server as ``SERVER``; the process must succeed."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     paths = [str(TESTS), *(path for path in sys.path if path.endswith("src")), os.environ.get("PYTHONPATH", "")]
-    settings = {
-        "SERVER": server.url,
-        "OTEL_TRACES_EXPORTER": "console",
-        "OTEL_METRICS_EXPORTER": "console",
-        "OTEL_LOGS_EXPORTER": "none",
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-    }
-    finished = subprocess.run(
+    settings = {"SERVER": server.url, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    ended = subprocess.run(
         [*command, "-c", textwrap.dedent(code)],
         env={**clean, **settings, **environment},
         capture_output=True,
@@ -71,8 +67,18 @@ def run(code: str, server: Server, *, command: Sequence[str] = (sys.executable,)
         timeout=60,
         check=False,
     )
-    assert finished.returncode == 0, finished.stderr
-    return _read(finished.stdout)
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+def run(code: str, server: Server, *, command: Sequence[str] = (sys.executable,), **environment: str) -> Printed:
+    """Run code with the test's server as ``SERVER`` and the console as exporter."""
+    exporters = {
+        "OTEL_TRACES_EXPORTER": "console",
+        "OTEL_METRICS_EXPORTER": "console",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
+    return _read(finished(code, server, command=command, **exporters, **environment).stdout)
 
 
 def _read(text: str) -> Printed:
