@@ -31,6 +31,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import INVALID_SPAN, get_current_span
 
+from opentelemetry.instrumentation.openai_cost import CostEvent
 from support.clients import OPENAI_URL, OPENAI_VERSION, http
 from support.expect import COST, DURATION, UNPRICED
 from support.payloads import DONE, event, payload
@@ -494,11 +495,14 @@ class Turnstile:
 
     Args:
         directory: where the price file goes.
-        keep: whether a line is kept of every span; else what is recorded leaves nothing behind.
+        keep: whether a line is kept of every span, and of every amount; else what is recorded leaves nothing behind.
     """
 
     def __init__(self, directory: Path, keep: bool = True) -> None:
         self._gate = _Gate(keep)
+        self._keep = keep
+        self.amounts: deque[Decimal] = deque()
+        """What the hook was told, of the calls that have a price."""
         self._reader = InMemoryMetricReader()
         self.tracer_provider = TracerProvider(shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(self._gate)
@@ -508,12 +512,17 @@ class Turnstile:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Arguments of ``instrument()``."""
-        return {
-            "tracer_provider": self.tracer_provider,
-            "meter_provider": self.meter_provider,
-            "prices": str(self.prices),
-        }
+        """Arguments of our ``instrument()``."""
+        return {**self.providers, "prices": str(self.prices), "cost_hook": self._hook}
+
+    @property
+    def providers(self) -> dict[str, Any]:
+        """Arguments of anybody's ``instrument()``."""
+        return {"tracer_provider": self.tracer_provider, "meter_provider": self.meter_provider}
+
+    def _hook(self, event: CostEvent) -> None:
+        if self._keep and event.amount is not None:
+            self.amounts.append(event.amount)
 
     def close(self) -> None:
         """Shut the providers down."""
@@ -558,6 +567,8 @@ def assert_exact(recorded: Turnstile, account: Account, numbers: range) -> None:
     amounts = Counter(Decimal(repr(span.amount)) for span in spans if span.amount is not None)
     assert amounts == account.amounts
     assert sum(amounts.elements(), Decimal(0)) == account.total
+    assert Counter(recorded.amounts) == account.amounts
+    assert sum(recorded.amounts, Decimal(0)) == account.total
     reasons = Counter(REASONS[kind] for kind in map(kind_of, numbers) if kind in REASONS)
     assert Counter(span.reason for span in spans if span.amount is None) == reasons
     assert recorded.unpriced() == reasons

@@ -16,6 +16,7 @@ pytest.importorskip("opentelemetry.instrumentation.genai.openai")
 pytest.importorskip("openinference.instrumentation.openai")
 pytest.register_assert_rewrite("promises.crowd")
 
+from opentelemetry.instrumentation.openai_cost._wrapping import OurWrapper  # noqa: E402
 from promises.crowd import (  # noqa: E402
     Account,
     Turnstile,
@@ -81,7 +82,7 @@ def different(before: Places) -> list[str]:
 
 def is_ours(entry: object) -> bool:
     """Whether it is a wrapper of ours."""
-    return type(entry).__name__ == "_OurWrapper"
+    return type(entry) is OurWrapper
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ class Company:
     def join(self, name: str) -> None:
         module, kind = PACKAGES[name]
         instrumentor = getattr(import_module(module), kind)()
-        options = self._recorded.options if name == "ours" else {**self._recorded.options, "prices": None}
+        options = self._recorded.options if name == "ours" else self._recorded.providers
         instrumentor.instrument(skip_dep_check=True, **options)
         self._on[name] = instrumentor
 

@@ -217,4 +217,10 @@ def test_an_interpreter_that_ends_with_a_stream_open_says_nothing_of_it(server, 
         server.reset()
     assert told["bare"].stdout.startswith("last line")
     assert told["ours"].stdout.startswith("last line")
-    assert told["ours"].stderr == told["bare"].stderr
+    assert said(told["ours"]) == said(told["bare"])
+
+
+def said(process):
+    """What it wrote of errors; that of a race of asyncio's own at its end is left out, bare or not."""
+    of_asyncio = ("an error occurred during closing of asynchronous generator", "asyncgen: ", "RuntimeError: aclose()")
+    return [line for line in process.stderr.splitlines() if not line.startswith(of_asyncio)]

@@ -171,6 +171,7 @@ def assert_whole_or_not_at_all(recorded, account, calls):
     assert count == amounts.total()
     exact = sum(amounts.elements(), Decimal(0))
     assert abs(Decimal(total) - exact) <= exact * Decimal("1e-9")
+    assert Counter(recorded.amounts) == amounts
     assert recorded.unpriced() == Counter(span.reason for span in spans if span.amount is None)
     assert_amounts_are_those_of_their_calls(spans)
 
