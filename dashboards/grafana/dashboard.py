@@ -157,7 +157,7 @@ def _rows(naming: Naming, ask: q.Queries) -> Sequence[Row]:
                 _lines(
                     "Spend per hour by $attribution",
                     [Ask(ask.spend_rate_by_key("$attribution"))],
-                    "By the label chosen above: the service, or a baggage key named in baggage_keys.",
+                    "By the label chosen above: the service, a name given to cost_attributes, or a baggage key in baggage_keys.",
                     stacked=True,
                 ),
                 _table(
@@ -165,6 +165,28 @@ def _rows(naming: Naming, ask: q.Queries) -> Sequence[Row]:
                     [Ask(ask.top_by_key("$attribution"))],
                     ["Spend"],
                     {},
+                ),
+            ),
+        ),
+        Row(
+            "Budgets",
+            (
+                _lines(
+                    "Share of the budget that is spent",
+                    [Ask(ask.budget_share(), f"{named(q.BUDGET)} a {named(q.PERIOD)}, {named(SERVICE)}")],
+                    "Needs budgets=[…]. Of all processes of a service together, in the period that is now (UTC).",
+                    PERCENT,
+                ),
+                _table(
+                    "Budgets",
+                    [
+                        Ask(ask.budget_spent()),
+                        Ask(ask.budget_left()),
+                        Ask(ask.budget_share()),
+                        Ask(ask.budget_unpriced()),
+                    ],
+                    ["Spent (USD)", "Left (USD)", "Share spent", "Calls not in it"],
+                    {SERVICE: "Service", naming.key(q.BUDGET): "Budget", naming.key(q.PERIOD): "Period"},
                 ),
             ),
         ),
@@ -306,7 +328,9 @@ def _variables(naming: Naming, ask: q.Queries) -> list[dashboard.cogbuilder.Buil
         choice("currency", "Currency", q.CURRENCY, ask.currencies()),
         dashboard.QueryVariable("attribution")
         .label("By")
-        .description("The label by which spend is attributed: a baggage key, or the service.")
+        .description(
+            "The label by which spend is attributed: the service, or a name of cost_attributes or baggage_keys."
+        )
         .datasource(DATASOURCE)
         .query(f"label_names({ask.label_names()})")
         .regex(f"/^(?!{NAMES_OF_OURS})(.+)$/")

@@ -21,6 +21,9 @@ UNPRICED = Metric("openai_cost.unpriced_operations", "_total")
 COMPONENT_COST = Metric("openai_cost.cost", "_total")
 COMPONENT_TOKENS = Metric("openai_cost.tokens", "_total")
 CACHE_SAVINGS = Metric("openai_cost.cache_savings", "_total")
+BUDGET_SPENT = Metric("openai_cost.budget.spent")
+BUDGET_REMAINING = Metric("openai_cost.budget.remaining")
+BUDGET_UNPRICED = Metric("openai_cost.budget.unpriced")
 BOOK_AGE = Metric("openai_cost.price_book.age", "_days")
 
 MODEL = "gen_ai.request.model"
@@ -32,6 +35,8 @@ TOKEN_KIND = "openai_cost.token.kind"
 TOKEN_TYPE = "gen_ai.token.type"
 REASON = "openai_cost.unpriced.reason"
 ERROR = "error.type"
+BUDGET = "openai_cost.budget.name"
+PERIOD = "openai_cost.budget.period"
 
 RATE = "$__rate_interval"
 RANGE = "$__range"
@@ -156,6 +161,32 @@ class Queries:
     def book_age(self) -> str:
         """Days since the price list was reviewed: the oldest one in use."""
         return f"max by ({SERVICE}) ({self._select(BOOK_AGE, _SERVICES)})"
+
+    # --- budgets ------------------------------------------------------------------------------------------------------------
+
+    def budget_spent(self) -> str:
+        """Spent of each budget in its period, by all processes of a service together."""
+        return f"sum by ({self._budget}) ({self._select(BUDGET_SPENT, _SERVICES)})"
+
+    def budget_left(self) -> str:
+        """What is left of it. Every process counts from the whole budget down, so the budget is what one of them says."""
+        return f"{self._budget_amount()} - {self.budget_spent()}"
+
+    def budget_share(self) -> str:
+        """Share of it that is spent."""
+        return f"{self.budget_spent()} / {self._budget_amount()}"
+
+    def budget_unpriced(self) -> str:
+        """Calls under it whose cost is not in it."""
+        return f"sum by ({self._budget}) ({self._select(BUDGET_UNPRICED, _SERVICES)})"
+
+    @property
+    def _budget(self) -> str:
+        return ", ".join(self.naming.label(name) for name in (SERVICE, BUDGET, PERIOD))
+
+    def _budget_amount(self) -> str:
+        spent, remaining = self._select(BUDGET_SPENT, _SERVICES), self._select(BUDGET_REMAINING, _SERVICES)
+        return f"max by ({self._budget}) ({spent} + {remaining})"
 
     # --- variables ----------------------------------------------------------------------------------------------------------
 

@@ -3,14 +3,17 @@
 
 """What the applications here do: a batch of calls whose tokens, and hence whose price, are known in advance."""
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import openai
+from opentelemetry.baggage import set_baggage
+from opentelemetry.context import attach, detach
 
+from opentelemetry.instrumentation.openai_cost import Budget, cost_attributes
 from support.expect import ask, chat, response, streamed
 from support.payloads import payload
 from support.server import Answer, json_answer, sse_answer
@@ -48,6 +51,12 @@ FLEX = Billed("gpt-5-mini", 4000, 1000, 200, ("0.125", "0.0125", "1"), tier="fle
 EMBEDDINGS = Billed("text-embedding-3-small", 8, 0, 0, ("0.02", "0", "0"), operation="embeddings")
 BATCH: Sequence[Billed] = (CHAT, STREAM, FLEX, EMBEDDINGS)
 """The priced calls of a batch."""
+FEATURES = {"search": (CHAT, STREAM), "digest": (FLEX, EMBEDDINGS)}
+"""The same by what they are for."""
+TENANT = "acme"
+"""In the baggage of the applications that have any."""
+BUDGETS = {"everything": ("1000", "month", BATCH), "search": ("50", "day", FEATURES["search"])}
+"""Budgets in USD, and the calls that fall under each."""
 UNPRICED = {"unknown_model": "acme-gpt", "no_usage": "gpt-5.5"}
 """The unpriced calls: reason, and model that was asked for."""
 UNPRICED_TOKENS = 1000
@@ -74,17 +83,27 @@ def answers() -> list[Answer]:
     ]
 
 
-def make_calls(client: openai.OpenAI) -> None:
-    """Makes a batch of calls."""
+def make_calls(client: openai.OpenAI, within: Callable[[str], AbstractContextManager[object]] = nullcontext) -> None:
+    """Makes a batch of calls, those for each feature within what its name gives."""
+    with within("search"):
+        _search(client)
+    with within("digest"):
+        _digest(client)
+
+
+def _search(client: openai.OpenAI) -> None:
     ask(client, model=CHAT.model)
     for _ in ask(client, model=STREAM.model, stream=True, stream_options={"include_usage": True}):
         pass
+
+
+def _digest(client: openai.OpenAI) -> None:
     client.responses.create(model=FLEX.model, input="Hello", service_tier="flex")
     client.embeddings.create(model=EMBEDDINGS.model, input="Hello")
     ask(client, model=UNPRICED["unknown_model"])
     for _ in ask(client, model=UNPRICED["no_usage"], stream=True):
         pass
-    with contextlib.suppress(openai.RateLimitError):
+    with suppress(openai.RateLimitError):
         ask(client)
 
 
@@ -97,3 +116,23 @@ def _response(call: Billed) -> dict[str, Any]:
     return response(
         call.model, (call.input, call.output), usage={"input_tokens_details": details}, service_tier=call.tier
     )
+
+
+def options() -> dict[str, Any]:
+    """What an application instruments with that is shown everything."""
+    budgets = [
+        Budget(name, usd, per, where={"feature": name} if name in FEATURES else None)
+        for name, (usd, per, _) in BUDGETS.items()
+    ]
+    return {"component_metrics": True, "baggage_keys": ("tenant.id",), "budgets": budgets}
+
+
+@contextmanager
+def attributed(feature: str) -> Iterator[None]:
+    """Calls for a feature, made for a tenant whom the baggage names."""
+    token = attach(set_baggage("tenant.id", TENANT))
+    try:
+        with cost_attributes(feature=feature):
+            yield
+    finally:
+        detach(token)

@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from dashboards.application import answers, make_calls
+from dashboards.application import answers, attributed, make_calls, options
 from support.server import Server
 
 SERVICE = "shop"
@@ -76,12 +76,12 @@ def main(url: str) -> None:
     registry = CollectorRegistry()
     reader = PrometheusMetricReader(registry=registry)
     provider = MeterProvider([reader], resource=Resource.create({"service.name": SERVICE}))
-    OpenAICostInstrumentor().instrument(meter_provider=provider, component_metrics=True)
+    OpenAICostInstrumentor().instrument(meter_provider=provider, **options())
     exporter, _ = start_http_server(0, "127.0.0.1", registry)
     print(f"127.0.0.1:{exporter.server_port}", flush=True)
     client = make_client(url)
     for _ in sys.stdin:
-        make_calls(client)
+        make_calls(client, attributed)
         print("done", flush=True)
 
 

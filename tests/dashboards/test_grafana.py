@@ -13,7 +13,18 @@ from pathlib import Path
 import pytest
 
 from dashboards import history
-from dashboards.application import BATCH, CALLS, EMBEDDINGS, FLEX, UNPRICED, UNPRICED_TOKENS, total
+from dashboards.application import (
+    BATCH,
+    BUDGETS,
+    CALLS,
+    EMBEDDINGS,
+    FEATURES,
+    FLEX,
+    TENANT,
+    UNPRICED,
+    UNPRICED_TOKENS,
+    total,
+)
 from dashboards.monitoring import Monitored
 from dashboards.panels import GRAFANA, Query, dashboard, fill, queries
 from dashboards.prometheus import Sample
@@ -153,7 +164,6 @@ def test_thirty_days_at_this_rate(monitored: Monitored) -> None:
             "openai_response_service_tier",
             {"default": total() - EMBEDDINGS.cost - FLEX.cost, "flex": FLEX.cost, "": EMBEDDINGS.cost},
         ),
-        ("Spend per hour by $attribution", "job", {history.SERVICE: total()}),
     ],
 )
 def test_spend_per_hour_is_divided_rightly(
@@ -161,6 +171,34 @@ def test_spend_per_hour_is_divided_rightly(
 ) -> None:
     hourly = 2 * 3600 // history.STEP
     assert by(ask(monitored, panel), label) == {name: money(amount, hourly) for name, amount in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("feature", {feature: total(calls) for feature, calls in FEATURES.items()}),
+        ("tenant_id", {TENANT: total()}),
+        ("job", {history.SERVICE: total()}),
+    ],
+)
+def test_spend_is_attributed(monitored: Monitored, key: str, expected: dict[str, Decimal]) -> None:
+    hourly = by(ask(monitored, "Spend per hour by $attribution", attribution=key), key)
+    assert hourly == {name: money(amount, 2 * 3600 // history.STEP) for name, amount in expected.items()}
+    top = by(ask(monitored, "Top ten by $attribution in the range", attribution=key), key)
+    assert top == {name: money(amount, 2 * BATCHES_A_DAY) for name, amount in expected.items()}
+
+
+def test_budgets_of_the_scraped_application(monitored: Monitored) -> None:
+    def shown(ref: str) -> dict[str, float]:
+        [query] = [query for query in QUERIES if (query.panel, query.ref) == ("Budgets", ref)]
+        return by(monitored.prometheus.query(query.filled(LIVE), monitored.scraped), "openai_cost_budget_name")
+
+    spent = {name: total(calls) * monitored.batches for name, (_, _, calls) in BUDGETS.items()}
+    amounts = {name: Decimal(usd) for name, (usd, _, _) in BUDGETS.items()}
+    assert shown("A") == {name: money(amount) for name, amount in spent.items()}
+    assert shown("B") == {name: money(amounts[name] - amount) for name, amount in spent.items()}
+    assert shown("C") == {name: money(amount / amounts[name]) for name, amount in spent.items()}
+    assert shown("D")["everything"] == (len(UNPRICED) + 1) * monitored.batches
 
 
 def test_the_parts_add_up_to_the_spend(monitored: Monitored) -> None:
@@ -234,13 +272,13 @@ def test_variables_offer_what_there_is(monitored: Monitored, name: str, expected
     assert {found[1] for text in shown if (found := pattern.search(text))} == expected
 
 
-def test_spend_can_be_attributed_by_service_and_not_by_what_is_of_ours(monitored: Monitored) -> None:
+def test_spend_can_be_attributed_by_service_and_by_what_the_application_names(monitored: Monitored) -> None:
     variable = variables()["attribution"]
     asked = re.fullmatch(r"label_names\((.*)\)", variable["query"])
     assert asked
     labels = monitored.prometheus.api("labels", **{"match[]": fill(asked[1], {"service": ".*"})})
     pattern = re.compile(variable["regex"].strip("/"))
-    assert [label for label in labels if pattern.search(label)] == ["job"]
+    assert [label for label in labels if pattern.search(label)] == ["feature", "job", "tenant_id"]
 
 
 def variables() -> dict[str, dict[str, str]]:

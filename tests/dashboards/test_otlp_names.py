@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from dashboards import history
-from dashboards.application import BATCH, answers, make_calls, total
+from dashboards.application import BATCH, answers, attributed, make_calls, options, total
 from dashboards.distribution import Tools
 from dashboards.monitoring import remember
 from dashboards.panels import Query, queries
@@ -38,7 +38,7 @@ VALUES = {
     "service": history.SERVICE,
     "model": ".*",
     "currency": "USD",
-    "attribution": "job",
+    "attribution": "tenant.id",
     "__rate_interval": "20m",
     "__range": "1d",
 }
@@ -105,11 +105,11 @@ def exposed(_server: Server) -> Exposed:
         [reader, PrometheusMetricReader(disable_target_info=True, registry=registry)], shutdown_on_exit=False
     )
     instrumentor = OpenAICostInstrumentor()
-    instrumentor.instrument(meter_provider=provider, component_metrics=True)
+    instrumentor.instrument(meter_provider=provider, **options())
     _server.queue(*answers())
     try:
         with make_client(_server.url) as client:
-            make_calls(client)
+            make_calls(client, attributed)
         data = reader.get_metrics_data()
         assert data is not None
         return Exposed(generate_latest(registry).decode(), *names(data))
