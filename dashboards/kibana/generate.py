@@ -30,6 +30,7 @@ MODEL = "gen_ai.request.model"
 ERROR = "error.type"
 REASON = "openai_cost.unpriced.reason"
 STATUS = "openai_cost.status"
+ROLLUP = "openai_cost.rollup.amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Layout:
         duration: field of the span's duration.
         duration_unit: its unit.
         trace: field of the trace's identifier.
+        name_of_span: field of the name of a span that is the root of its trace.
+        root: which spans are roots.
         native: whether attributes keep their names, below ``attributes.``; else dots become underscores, below ``labels.``
             or, for numbers, ``numeric_labels.``.
     """
@@ -55,6 +58,8 @@ class Layout:
     duration: str
     duration_unit: str
     trace: str
+    name_of_span: str
+    root: str
     native: bool
 
     def text(self, attribute: str) -> str:
@@ -78,6 +83,8 @@ OTEL = Layout(
     duration="duration",
     duration_unit="nanoseconds",
     trace="trace_id",
+    name_of_span="name",
+    root="not parent_span_id: *",
     native=True,
 )
 """OpenTelemetry-native data streams: Elastic's managed OTLP endpoint, EDOT, the Collector's exporter in ``otel`` mode."""
@@ -90,6 +97,8 @@ APM = Layout(
     duration="span.duration.us",
     duration_unit="microseconds",
     trace="trace.id",
+    name_of_span="transaction.name",
+    root="processor.event: transaction and not parent.id: *",
     native=False,
 )
 """OTLP through APM Server, as in 2023."""
@@ -127,7 +136,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel: ``metric``, ``line``, ``bar_stacked``, ``area_stacked`` or ``table``; its columns, those that divide first."""
+    """A panel: ``metric``, ``line``, ``bar_stacked``, ``area_stacked`` or ``table``; its columns, those that divide first.
+
+    It is about spans of calls, or about ``requests``: roots of traces that carry the total of the calls below them.
+    """
 
     title: str
     shape: str
@@ -135,6 +147,7 @@ class Panel:
     width: int = 24
     height: int = 12
     description: str = ""
+    of: str = "calls"
 
 
 def _panels(layout: Layout) -> Sequence[Panel]:
@@ -144,6 +157,7 @@ def _panels(layout: Layout) -> Sequence[Panel]:
     plain = (("emptyAsNull", True),)
     priced = f"{amount} >= 0"
     failed = f"{layout.text(ERROR)}: *"
+    rolled_up = layout.number(ROLLUP)
 
     over_time = Column(
         "Time", "date_histogram", "@timestamp", "date",
@@ -262,6 +276,23 @@ def _panels(layout: Layout) -> Sequence[Panel]:
             "bar_stacked",
             [over_time, by("Error", layout.text(ERROR), "Calls"), counted("Calls")],
         ),
+        Panel(
+            "Dearest requests",
+            "table",
+            [
+                by("Request", layout.name_of_span, "Cost", 20),
+                total("Cost", ROLLUP, money),
+                counted("Requests"),
+                Column("Mean cost", "average", rolled_up, params=money),
+                Column("Dearest", "max", rolled_up, params=money),
+                total("Calls", "openai_cost.rollup.calls", whole),
+                total("Calls without a price", "openai_cost.rollup.unpriced", whole),
+            ],
+            WIDTH,
+            12,
+            "Roots of traces, and what the calls below them cost. Needs rollup=True.",
+            of="requests",
+        ),
         Panel("Dearest traces", "table", [by("Trace", layout.trace, "Spend", 20), spend, counted("Requests")], WIDTH),
     )
 
@@ -294,7 +325,6 @@ def build(layout: Layout) -> list[dict[str, Any]]:
         )
         references.append({"type": "index-pattern", "id": view, "name": f"{index}:{name}"})
         x, tallest = x + panel.width, max(tallest, panel.height)
-    only_ours = {"query": f"{layout.text(STATUS)}: *", "language": "kuery"}
     dashboard = {
         "title": layout.title,
         "description": "What the calls of the OpenAI client cost: an estimate at list price, not an invoice.",
@@ -308,7 +338,9 @@ def build(layout: Layout) -> list[dict[str, Any]]:
                 "hidePanelTitles": False,
             }
         ),
-        "kibanaSavedObjectMeta": {"searchSourceJSON": json.dumps({"query": only_ours, "filter": []})},
+        "kibanaSavedObjectMeta": {
+            "searchSourceJSON": json.dumps({"query": {"query": "", "language": "kuery"}, "filter": []})
+        },
         "timeRestore": True,
         "timeFrom": "now-24h",
         "timeTo": "now",
@@ -357,7 +389,7 @@ def _lens(layout: Layout, panel: Panel, layer: str, reference: dict[str, str]) -
         "references": [reference],
         "state": {
             "visualization": visualization,
-            "query": {"query": "", "language": "kuery"},
+            "query": {"query": _about(layout, panel), "language": "kuery"},
             "filters": [],
             "datasourceStates": {
                 "formBased": {
@@ -368,6 +400,12 @@ def _lens(layout: Layout, panel: Panel, layer: str, reference: dict[str, str]) -
             "adHocDataViews": {},
         },
     }
+
+
+def _about(layout: Layout, panel: Panel) -> str:
+    if panel.of == "requests":
+        return f"{layout.number(ROLLUP)}: * and {layout.root}"
+    return f"{layout.text(STATUS)}: *"
 
 
 def _visualization(panel: Panel, ids: Sequence[str], layer: str) -> tuple[str, dict[str, Any]]:

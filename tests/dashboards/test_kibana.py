@@ -27,12 +27,17 @@ STORED = {
         "@timestamp": "date",
         "duration": "number",
         "trace_id": "string",
+        "parent_span_id": "string",
+        "name": "string",
         "resource.attributes.service.name": "string",
     },
     "openai-cost-apm": {
         "@timestamp": "date",
         "span.duration.us": "number",
+        "processor.event": "string",
+        "parent.id": "string",
         "trace.id": "string",
+        "transaction.name": "string",
         "service.name": "string",
     },
 }
@@ -69,9 +74,10 @@ def columns(name: str) -> Iterator[dict[str, Any]]:
 
 def fields(name: str, instrument: Any, telemetry: Telemetry, server: Server) -> dict[str, str]:
     """The fields in which Elastic stores the spans of a batch of calls, and their types."""
-    instrument()
+    instrument(rollup=True)
     server.queue(*answers())
-    with make_client(server.url) as client:
+    tracer = telemetry.tracer_provider.get_tracer("another")
+    with make_client(server.url) as client, tracer.start_as_current_span("GET /help"):
         make_calls(client)
     stored = dict(STORED[name])
     for span in telemetry.spans():
@@ -182,20 +188,20 @@ def test_every_filter_is_about_a_field_that_is_stored(
     name: str, instrument: Any, telemetry: Telemetry, server: Server
 ) -> None:
     stored = fields(name, instrument, telemetry, server)
-    source = json.loads(board(name)["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
-    filters = [source["query"]["query"], *(column["filter"]["query"] for column in columns(name) if "filter" in column)]
-    asked = {re.sub(r"^not |( >= 0|: \*)$", "", text) for text in filters}
-    assert len(asked) == 3
-    assert asked <= set(stored)
+    asked = [panel["embeddableConfig"]["attributes"]["state"]["query"]["query"] for panel in panels(name)]
+    asked += [column["filter"]["query"] for column in columns(name) if "filter" in column]
+    found = {field for text in asked for field in re.findall(r"([\w.]+)(?=: | >= )", text)}
+    assert len(found) > 3
+    assert found <= set(stored)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_all_spans_of_calls_and_only_those_are_shown(
+def test_panels_are_about_all_calls_or_about_the_requests_above_them(
     name: str, instrument: Any, telemetry: Telemetry, server: Server
 ) -> None:
     fields(name, instrument, telemetry, server)
-    with telemetry.tracer_provider.get_tracer("another").start_as_current_span("of the application"):
-        pass
-    shown = [span.name for span in telemetry.spans() if "openai_cost.status" in (span.attributes or {})]
-    assert len(shown) == len(telemetry.spans()) - 1
-    assert "of the application" not in shown
+    found = {span.name: set(span.attributes or {}) for span in telemetry.spans()}
+    root = found.pop("GET /help")
+    assert "openai_cost.rollup.amount" in root
+    assert "openai_cost.status" not in root
+    assert all("openai_cost.status" in attributes for attributes in found.values())
