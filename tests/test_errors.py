@@ -223,6 +223,26 @@ def test_an_answer_too_long_to_parse_is_billed_and_raised(server, client, instru
 
 
 @can_parse
+def test_the_parts_of_what_was_billed_and_raised_name_the_error(server, client, instrument, telemetry):
+    instrument(component_metrics=True)
+    body = chat()
+    body["choices"][0]["finish_reason"] = "length"
+    server.queue(json_answer(body), json_answer(chat()))
+    one = client()
+    with pytest.raises(openai.LengthFinishReasonError):
+        parse(one)
+    ask(one)
+    costs: dict[str | None, Decimal] = {}
+    for attributes, point in telemetry.points("openai_cost.cost"):
+        error = attributes.get("error.type")
+        costs[error] = costs.get(error, Decimal()) + money(point.value)
+    (error,) = set(costs) - {None}
+    assert str(error).endswith("LengthFinishReasonError")
+    assert costs == {None: Decimal("0.035"), error: Decimal("0.035")}
+    assert not [attributes for attributes, _ in telemetry.points(COST) if "error.type" in attributes]
+
+
+@can_parse
 def test_an_answer_that_does_not_fit_the_model_is_billed_and_raised(server, client, instrument, telemetry):
     import pydantic
 

@@ -299,6 +299,12 @@ def _rows(naming: Naming, ask: q.Queries) -> Sequence[Row]:
                     ["Calls"],
                     {naming.key(q.MODEL): "Model"},
                 ),
+                _table(
+                    "Billed and still raised, in the range ($currency)",
+                    [Ask(ask.raised())],
+                    ["Spend"],
+                    {naming.key(q.ERROR): "Error"},
+                ),
             ),
         ),
     )

@@ -84,6 +84,10 @@ class Queries:
         """Money in an hour, by disjoint part."""
         return f"{HOUR} * {self._sum(self._rate(COMPONENT_COST, _MONEY), COMPONENT)}"
 
+    def raised(self, window: str = RANGE, by: str | None = ERROR) -> str:
+        """Money of calls that were billed and still raised, by the error."""
+        return self._sum(self._increase(COMPONENT_COST, {**_MONEY, ERROR: '!=""'}, window), by)
+
     def saved(self, window: str = RANGE) -> str:
         """What cached input would have cost more without the cache."""
         return self._sum(self._increase(CACHE_SAVINGS, _MONEY, window))

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 import openai
+import pydantic
 from opentelemetry.baggage import set_baggage
 from opentelemetry.context import attach, detach
 
 from opentelemetry.instrumentation.openai_cost import Budget, cost_attributes
-from support.expect import ask, chat, response, streamed
+from support.expect import MESSAGES, ask, chat, response, streamed
 from support.payloads import payload
 from support.server import Answer, json_answer, sse_answer
 
@@ -49,9 +50,11 @@ CHAT = Billed("gpt-5.5", 2000, 500, 300, ("5", "0.5", "30"), tier="default")
 STREAM = Billed("gpt-5.5", 1000, 0, 1000, ("5", "0.5", "30"), tier="default")
 FLEX = Billed("gpt-5-mini", 4000, 1000, 200, ("0.125", "0.0125", "1"), tier="flex")
 EMBEDDINGS = Billed("text-embedding-3-small", 8, 0, 0, ("0.02", "0", "0"), operation="embeddings")
-BATCH: Sequence[Billed] = (CHAT, STREAM, FLEX, EMBEDDINGS)
+RAISED = Billed("gpt-5-mini", 1000, 0, 500, ("0.25", "0.025", "2"), tier="default")
+"""Billed, and still raised: the answer was cut off before it could be parsed."""
+BATCH: Sequence[Billed] = (CHAT, STREAM, FLEX, EMBEDDINGS, RAISED)
 """The priced calls of a batch."""
-FEATURES = {"search": (CHAT, STREAM), "digest": (FLEX, EMBEDDINGS)}
+FEATURES = {"search": (CHAT, STREAM), "digest": (FLEX, EMBEDDINGS, RAISED)}
 """The same by what they are for."""
 TENANT = "acme"
 """In the baggage of the applications that have any."""
@@ -62,7 +65,7 @@ UNPRICED = {"unknown_model": "acme-gpt", "no_usage": "gpt-5.5"}
 UNPRICED_TOKENS = 1000
 """Tokens, in and out each, that the answer of the unknown model reports."""
 CALLS = len(BATCH) + len(UNPRICED) + 1
-"""Calls of a batch; the last one fails."""
+"""Calls of a batch; the last one fails, and is not billed."""
 
 
 def total(calls: Sequence[Billed] = BATCH) -> Decimal:
@@ -79,6 +82,7 @@ def answers() -> list[Answer]:
         json_answer(payload("embeddings.json")),
         json_answer(chat(UNPRICED["unknown_model"], (UNPRICED_TOKENS, UNPRICED_TOKENS))),
         sse_answer(streamed(usage=False)),
+        json_answer(_cut_off(RAISED)),
         json_answer(payload("error_429.json"), status=429),
     ]
 
@@ -103,12 +107,26 @@ def _digest(client: openai.OpenAI) -> None:
     ask(client, model=UNPRICED["unknown_model"])
     for _ in ask(client, model=UNPRICED["no_usage"], stream=True):
         pass
+    with suppress(openai.LengthFinishReasonError):
+        client.chat.completions.parse(model=RAISED.model, messages=MESSAGES, response_format=Answer)
     with suppress(openai.RateLimitError):
         ask(client)
 
 
 def _cached(call: Billed) -> dict[str, Any]:
     return {"prompt_tokens_details": {"cached_tokens": call.cached}}
+
+
+class Answer(pydantic.BaseModel):
+    """What the last call that is billed hopes for."""
+
+    city: str
+
+
+def _cut_off(call: Billed) -> dict[str, Any]:
+    body = chat(call.model, (call.input, call.output), service_tier=call.tier)
+    body["choices"][0]["finish_reason"] = "length"
+    return body
 
 
 def _response(call: Billed) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _configuration(target: str, rules: Path) -> dict[str, object]:
 
 def _wait_for(prometheus: Prometheus, shop: Shop) -> None:
     """Until the failed calls of all batches, the last ones, have been scraped twice."""
-    failed = f'gen_ai_client_operation_duration_seconds_count{{job="{SERVICE}", error_type!=""}}'
+    failed = f'gen_ai_client_operation_duration_seconds_count{{job="{SERVICE}", error_type=~".*RateLimitError"}}'
 
     def scraped() -> bool:
         seen = [prometheus.query(f"sum({failed}{moment})") for moment in ("", " offset 2s")]

@@ -103,7 +103,14 @@ class Instruments:
                 for seconds in operation.chunk_times:
                     self._chunk.record(seconds, common, context)
 
-    def record_cost(self, outcome: Outcome, common: Attributes, context: Context, response: Response) -> None:
+    def record_cost(
+        self,
+        outcome: Outcome,
+        common: Attributes,
+        context: Context,
+        response: Response,
+        error_type: str | None = None,
+    ) -> None:
         """The cost of an operation, or the reason why it has none: exactly one of the two."""
         if isinstance(outcome, Unpriced):
             self._unpriced.add(1, {**common, semconv.OWN_UNPRICED_REASON: outcome.reason}, context)
@@ -121,7 +128,7 @@ class Instruments:
         if self._aliases is not None:
             self._aliases.record(outcome, attributes, context)
         if self._components is not None and isinstance(outcome, Quote):
-            self._components.record(outcome, attributes, context)
+            self._components.record(outcome, attributes, context, error_type)
 
 
 class ComponentCounters:
@@ -142,10 +149,11 @@ class ComponentCounters:
             semconv.METRIC_CACHE_SAVINGS, semconv.UNIT_COST, "What cached input would have cost more without the cache"
         )
 
-    def record(self, quote: Quote, attributes: Attributes, context: Context) -> None:
-        """Adds one quote, part by part."""
+    def record(self, quote: Quote, attributes: Attributes, context: Context, error_type: str | None = None) -> None:
+        """Adds one quote, part by part; the cost of a call that was billed and still raised names the error."""
+        of_cost = attributes if error_type is None else {**attributes, ERROR_TYPE: error_type}
         for component, amount in quote.components().items():
-            self._cost.add(float(amount), {**attributes, semconv.COMPONENT: component}, context)
+            self._cost.add(float(amount), {**of_cost, semconv.COMPONENT: component}, context)
         for rate, quantity in quote.token_lines:
             self._tokens.add(quantity, {**attributes, semconv.TOKEN_KIND: rate.dimension}, context)
         saved = quote.cache_savings()

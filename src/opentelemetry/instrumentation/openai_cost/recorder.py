@@ -239,7 +239,7 @@ class Recorder:
         error_type: str | None = None,
     ) -> CostEvent | None:
         """Records the cost of one operation, and passes it on to whoever wants to know it."""
-        self._instruments.record_cost(outcome, common, context, response)
+        self._instruments.record_cost(outcome, common, context, response, error_type)
         if self._summary is not None:
             self._summary.add(outcome, common, response, error_type)
         return self.accounts.settle(account, outcome, common, response, context)
