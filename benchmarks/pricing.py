@@ -6,7 +6,12 @@
 
 Every figure is CPU time: the median over rounds, and the best round, of the mean of many calls. The contenders take turns
 within a round, so that a slow moment of the machine hits all of them. genai-prices and LiteLLM are measured if they are
-installed, and left out if not.
+installed, and left out if not. The first comes with the extra ``bench``. The second demands a certifi that package indexes may
+not have yet, so it is installed without its requirements, after those that its cost calculator imports:
+
+    pip install -e '.[bench]'
+    pip install aiohttp fastuuid 'httpx[http2]' 'importlib-metadata < 9' jinja2 pydantic-settings python-dotenv pyyaml tiktoken
+    pip install --no-deps litellm==1.109.1
 """
 
 from __future__ import annotations
@@ -107,25 +112,30 @@ def genai_prices() -> dict[str, Work]:
 
 
 def litellm() -> dict[str, Work]:
-    """``cost_per_token`` of LiteLLM, kept from fetching its price list from the network."""
+    """``cost_per_token`` of LiteLLM, which knows of no tools in it; kept from fetching its price list from the network."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     from litellm import cost_per_token
+    from litellm.types.utils import CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper
+    from litellm.types.utils import Usage as LiteLLMUsage
 
-    call = CALLS[0]
-    tokens = call.usage.tokens
-    assert tokens is not None
-
-    def work() -> object:
-        return cost_per_token(
-            model=call.model,
-            custom_llm_provider="openai",
+    def work(call: Call) -> Work:
+        tokens = call.usage.tokens
+        assert tokens is not None
+        usage = LiteLLMUsage(
             prompt_tokens=tokens.input,
             completion_tokens=tokens.output,
-            cache_read_input_tokens=tokens.cache_read,
+            prompt_tokens_details=PromptTokensDetailsWrapper(
+                cached_tokens=tokens.cache_read, text_tokens=tokens.text_input, audio_tokens=tokens.audio_input
+            ),
+            completion_tokens_details=CompletionTokensDetailsWrapper(
+                reasoning_tokens=tokens.reasoning, text_tokens=tokens.text_output, audio_tokens=tokens.audio_output
+            ),
         )
+        work = lambda: cost_per_token(model=call.model, custom_llm_provider="openai", usage_object=usage)  # noqa: E731
+        work()
+        return work
 
-    work()
-    return {PLAIN: work}
+    return {call.name: work(call) for call in CALLS}
 
 
 def contenders() -> dict[str, dict[str, Work]]:
@@ -138,8 +148,8 @@ def contenders() -> dict[str, dict[str, Work]]:
         try:
             release = version(distribution)
             found[f"{name} {release}"] = make()
-        except (ImportError, PackageNotFoundError):
-            print(f"{name}: not installed, left out")
+        except (ImportError, PackageNotFoundError) as error:
+            print(f"{name}: not installed, left out ({error})")
     return found
 
 
