@@ -57,6 +57,18 @@ def test_no_page_loads_anything_from_elsewhere(site):
         assert found is None, f"{path.relative_to(site)}: {found and found[0]}"
 
 
+def test_a_file_of_the_repository_that_a_page_links_to_is_in_the_site(site):
+    linked = {
+        target
+        for page in (ROOT / "docs").glob("*.md")
+        for target in re.findall(r"\]\(\.\./([\w./-]+)\)", page.read_text(encoding="utf-8"))
+        if (ROOT / target).is_file()
+    }
+    assert "examples/zero_code.py" in linked
+    for target in linked:
+        assert (site / target).read_bytes() == (ROOT / target).read_bytes()
+
+
 def test_the_pages_can_be_searched(site):
     index = (site / "search" / "search_index.json").read_text(encoding="utf-8")
     assert "gen_ai.usage.cost.amount" in index
