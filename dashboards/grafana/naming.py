@@ -53,6 +53,10 @@ class Naming(Protocol):
         """A label's name, as results of queries have it."""
         ...
 
+    def quoted(self, key: str) -> str:
+        """The name of a label as results of queries have it, or a variable that holds one, in a ``by (…)`` clause."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Underscores:
@@ -73,6 +77,9 @@ class Underscores:
     def key(self, name: str) -> str:
         return name.replace(".", "_")
 
+    def quoted(self, key: str) -> str:
+        return key
+
 
 @dataclass(frozen=True, slots=True)
 class Dots:
@@ -92,7 +99,10 @@ class Dots:
         return f"{{{', '.join([name, *(f'{self.label(label)}{value}' for label, value in matchers.items())])}}}"
 
     def label(self, name: str) -> str:
-        return name if name in _PROMETHEUS_OWN else f'"{name}"'
+        return name if name in _PROMETHEUS_OWN else self.quoted(name)
 
     def key(self, name: str) -> str:
         return name
+
+    def quoted(self, key: str) -> str:
+        return f'"{key}"'

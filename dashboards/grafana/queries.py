@@ -72,13 +72,11 @@ class Queries:
 
     def spend_rate_by_key(self, key: str) -> str:
         """Money in an hour by a label whose name is in a variable, spelt as Prometheus has it."""
-        quoted = self.naming.label("gen_ai").replace("gen_ai", key)
-        return f"{HOUR} * sum by ({quoted}) ({self._rate(COST_SUM, _MONEY)})"
+        return f"{HOUR} * sum by ({self.naming.quoted(key)}) ({self._rate(COST_SUM, _MONEY)})"
 
     def top_by_key(self, key: str) -> str:
         """The ten largest sums by such a label."""
-        quoted = self.naming.label("gen_ai").replace("gen_ai", key)
-        return f"topk(10, sum by ({quoted}) ({self._increase(COST_SUM, _MONEY)}))"
+        return f"topk(10, sum by ({self.naming.quoted(key)}) ({self._increase(COST_SUM, _MONEY)}))"
 
     def component_rate(self) -> str:
         """Money in an hour, by disjoint part."""
