@@ -16,6 +16,7 @@ import pytest
 from dashboards.application import answers, make_calls
 from dashboards.panels import ROOT
 from support.clients import make_client
+from support.processes import needs_current_client
 from support.server import Server
 from support.telemetry import Telemetry
 
@@ -173,6 +174,7 @@ def test_panels_do_not_overlap(name: str) -> None:
     assert all(x < 48 for x, _ in cells)
 
 
+@needs_current_client
 @pytest.mark.parametrize("name", FILES)
 def test_every_field_is_one_that_spans_of_ours_are_stored_with(
     name: str, instrument: Any, telemetry: Telemetry, server: Server
@@ -183,6 +185,7 @@ def test_every_field_is_one_that_spans_of_ours_are_stored_with(
             assert stored.get(column["sourceField"]) == column["dataType"], column["label"]
 
 
+@needs_current_client
 @pytest.mark.parametrize("name", FILES)
 def test_every_filter_is_about_a_field_that_is_stored(
     name: str, instrument: Any, telemetry: Telemetry, server: Server
@@ -195,6 +198,7 @@ def test_every_filter_is_about_a_field_that_is_stored(
     assert found <= set(stored)
 
 
+@needs_current_client
 @pytest.mark.parametrize("name", FILES)
 def test_panels_are_about_all_calls_or_about_the_requests_above_them(
     name: str, instrument: Any, telemetry: Telemetry, server: Server
