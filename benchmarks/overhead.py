@@ -28,6 +28,7 @@ import openai
 import report
 from contenders import INSTRUMENTATIONS, Contender, Work, contenders, installed
 from traffic import INPUTS, call, client, embed, stream
+from whose_money import additions
 
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 
@@ -217,6 +218,7 @@ def main() -> None:
     page.overheads(f"{INPUTS:,} embeddings of {MORE_NUMBERS} numbers", many, [])
     page.figure("a quote (cached input, reasoning)", quote(1000 if options.quick else 20000), 5e-6)
     page.figure("the price book, read on first need", book_load(), 10e-3)
+    page.additions(*additions(10 * rounds), 5e-6)
     runs = 3 if options.quick else 7
     page.figure(
         "`instrument()` beyond an empty instrumentor, before openai is imported", in_processes(INSTRUMENT, runs), 3e-3

@@ -89,6 +89,22 @@ class Page:
         self._figures.append((name, micros(seconds), f"at most {micros(most)}, {verdict(seconds <= most)}"))
         print("\n" + " · ".join(self._figures[-1]))
 
+    def additions(self, found: Mapping[str, float], bare: Mapping[str, float], most: float) -> None:
+        """What attribution and roll-up add to a call, and how much of it is the bare OpenTelemetry work."""
+        lines = [
+            "## Whose money",
+            "",
+            "Two attributes from baggage, totals on two live spans above the call; nothing of it where they are off.",
+            "",
+            "| | added to a call | of this, bare OpenTelemetry work |",
+            "|---|---|---|",
+        ]
+        lines += [f"| {name} | {micros(seconds)} | {micros(bare[name])} |" for name, seconds in found.items()]
+        own = found["both"] - bare["both"]
+        self._say(
+            [*lines, "", f"Aim: at most {micros(most)} beyond the bare work; {verdict(own <= most)} at {micros(own)}."]
+        )
+
     def starts(self, found: Mapping[str, float]) -> None:
         """Import and ``instrument()``, in a process that has loaded openai and the OpenTelemetry SDK."""
         lines = ["## Import and `instrument()`", "", "| | CPU time |", "|---|---|"]

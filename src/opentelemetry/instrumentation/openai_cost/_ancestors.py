@@ -26,14 +26,17 @@ class AncestorProcessor(SpanProcessor):
     rollup: Rollup | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Takes note of a span; never raises."""
+        """Takes note of a span; never raises. Our own have hardly ever anything below them: that is seen to when it comes."""
         rollup = self.rollup
-        if rollup is not None:
-            try:
+        if rollup is None:
+            return
+        try:
+            scope = span.instrumentation_scope
+            if scope is None or scope.name != __package__:
                 rollup.started(span, span.parent, parent_context)
-            except Exception:
-                # A span that cannot be referred to weakly has no total.
-                return
+        except Exception:
+            # A span that cannot be referred to weakly has no total.
+            return
 
 
 _PROCESSORS: WeakKeyDictionary[TracerProvider, AncestorProcessor] = WeakKeyDictionary()

@@ -76,10 +76,14 @@ class Accounts:
             )
 
     def open(self, context: Context) -> Account | None:
-        """Whose money an operation is that begins in this context; ``None`` where nothing asks."""
-        labels = self._attribution.read(context)
-        cost = innermost(context)
-        span = None if self._rollup is None else self._rollup.current(context)
+        """Whose money an operation is that begins in this context; ``None`` where nothing asks. Never raises."""
+        try:
+            labels = self._attribution.read(context)
+            cost = innermost(context)
+            span = None if self._rollup is None else self._rollup.current(context)
+        except Exception as problem:
+            self._failed(problem)
+            return None
         if labels is None and cost is None and span is None:
             return None
         return Account(*(labels or _NO_LABELS), cost, span)

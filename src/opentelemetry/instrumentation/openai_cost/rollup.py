@@ -23,7 +23,6 @@ from opentelemetry.trace import (
     get_current_span,
     get_tracer_provider,
 )
-from opentelemetry.util.types import AttributeValue
 
 from . import semconv
 from .money import EXACT
@@ -41,12 +40,6 @@ class Node(ref[Span]):
     key: _Key
     parent: Node | None
     total: _Total | None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the span takes no attributes any more."""
-        span = self()
-        return span is None or not span.is_recording()
 
 
 class Rollup:
@@ -78,13 +71,7 @@ class Rollup:
         """
         above = None
         if parent is not None and not parent.is_remote:
-            above = self._nodes.get((parent.trace_id, parent.span_id))
-            if above is None:
-                # Started before we were told of spans.
-                above = self._register_recording(get_current_span(context))
-            else:
-                next_above = _next_live(above)
-                above = next_above if above.is_over else above
+            above = self._nodes.get((parent.trace_id, parent.span_id)) or self._register_late(get_current_span(context))
         self._register(span, span.get_span_context(), above)
 
     def current(self, context: Context) -> Node | None:
@@ -93,7 +80,7 @@ class Rollup:
             self._listen()
         span = get_current_span(context)
         identity = span.get_span_context()
-        return self._nodes.get((identity.trace_id, identity.span_id)) or self._register_recording(span)
+        return self._nodes.get((identity.trace_id, identity.span_id)) or self._register_late(span)
 
     def add(
         self, node: Node, amount: Decimal | None, currency: str | None, identifier: str | None, awaited: bool
@@ -119,7 +106,8 @@ class Rollup:
                     total = above.total
                     if total is None:
                         total = above.total = _Total()
-                    span.set_attributes(total.add(amount, currency, identifier, awaited))
+                    total.add(amount, currency, identifier, awaited)
+                    total.write(span)
                 else:
                     late = True
                 above = above.parent
@@ -143,13 +131,22 @@ class Rollup:
             except Exception as problem:
                 _logger.warning("openai_cost: rollup reaches only the span that is current at a call: %r", problem)
 
-    def _register_recording(self, span: Span) -> Node | None:
-        return self._register(span, span.get_span_context(), None) if span.is_recording() else None
+    def _register_late(self, span: Span) -> Node | None:
+        """Takes note of a span whose start was not told of: it came earlier, or it is one of our own."""
+        parent: object = getattr(span, "parent", None)
+        above = None
+        if isinstance(parent, SpanContext) and not parent.is_remote:
+            above = self._nodes.get((parent.trace_id, parent.span_id))
+        if above is None and not span.is_recording():
+            return None
+        return self._register(span, span.get_span_context(), above)
 
-    def _register(self, span: Span, identity: SpanContext, parent: Node | None) -> Node:
-        key = (identity.trace_id, identity.span_id)
+    def _register(self, span: Span, identity: SpanContext, above: Node | None) -> Node:
+        if above is not None:
+            above = _remaining(above)
         node = Node(span, self._gone)
-        node.key, node.parent, node.total = key, parent, None
+        node.key = key = (identity.trace_id, identity.span_id)
+        node.parent, node.total = above, None
         # One that another thread has put there meanwhile stands.
         return self._nodes.setdefault(key, node)
 
@@ -159,10 +156,18 @@ class Rollup:
             del self._nodes[node.key]
 
 
+def _remaining(node: Node) -> Node | None:
+    """A node, or the first above it whose span is still there; no chain grows by what is gone."""
+    above = node.parent
+    while above is not None and above() is None:
+        above = node.parent = above.parent
+    return above if node() is None else node
+
+
 class _Total:
     """The sum on one span."""
 
-    __slots__ = ("_amount", "_awaited", "_calls", "_currency", "_unpriced")
+    __slots__ = ("_amount", "_awaited", "_calls", "_currency", "_unpriced", "_written")
 
     def __init__(self) -> None:
         self._amount: Decimal | None = None
@@ -170,44 +175,35 @@ class _Total:
         self._calls = 0
         self._unpriced = 0
         self._awaited: set[str] | None = None
+        self._written = (0, 0)
 
-    def add(
-        self, amount: Decimal | None, currency: str | None, identifier: str | None, awaited: bool
-    ) -> dict[str, AttributeValue]:
-        """Adds one operation and returns the attributes that change."""
-        changed: dict[str, AttributeValue] = {}
-        unpriced = self._unpriced
+    def add(self, amount: Decimal | None, currency: str | None, identifier: str | None, awaited: bool) -> None:
+        """Adds one operation."""
         if self._awaited and identifier in self._awaited:
             # The call that started it was counted as not billed yet.
             self._awaited.discard(identifier)
-            unpriced -= 1
+            self._unpriced -= 1
         else:
             self._calls += 1
-            changed[semconv.OWN_ROLLUP_CALLS] = self._calls
         if amount is not None and currency == (self._currency or currency):
-            if self._amount is None:
-                self._amount, self._currency = amount, currency
-                if currency is not None and currency != "USD":
-                    changed[semconv.OWN_ROLLUP_CURRENCY] = currency
-            else:
-                self._amount = EXACT.add(self._amount, amount)
-            changed[semconv.OWN_ROLLUP_AMOUNT] = float(self._amount)
+            self._amount = amount if self._amount is None else EXACT.add(self._amount, amount)
+            self._currency = currency
         else:
             # Amounts of two currencies have no sum.
-            unpriced += 1
+            self._unpriced += 1
             if awaited and identifier is not None:
                 self._awaited = self._awaited or set()
                 self._awaited.add(identifier)
-        if unpriced != self._unpriced:
-            self._unpriced = changed[semconv.OWN_ROLLUP_UNPRICED] = unpriced
-        return changed
 
-
-def _next_live(node: Node) -> Node | None:
-    """The nearest live span above one; what is over in between is no longer held by what comes below."""
-    above = node.parent
-    if above is not None and above.is_over:
-        while above is not None and above.is_over:
-            above = above.parent
-        node.parent = above
-    return above
+    def write(self, span: Span) -> None:
+        """Puts what has changed on the span. One by one: that is cheaper than a mapping of two."""
+        calls, unpriced = self._written
+        self._written = (self._calls, self._unpriced)
+        if self._amount is not None:
+            span.set_attribute(semconv.OWN_ROLLUP_AMOUNT, float(self._amount))
+            if self._currency != "USD" and self._currency is not None:
+                span.set_attribute(semconv.OWN_ROLLUP_CURRENCY, self._currency)
+        if self._calls != calls:
+            span.set_attribute(semconv.OWN_ROLLUP_CALLS, self._calls)
+        if self._unpriced != unpriced:
+            span.set_attribute(semconv.OWN_ROLLUP_UNPRICED, self._unpriced)
