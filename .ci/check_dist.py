@@ -20,6 +20,7 @@ SDIST_TOP = {
     "dashboards",
     "docs",
     "examples",
+    "mkdocs.yml",
     "pyproject.toml",
     "src",
     "tests",
