@@ -117,7 +117,7 @@ def test_the_examples_of_the_page_print_what_it_says(tmp_path: Path, monkeypatch
 def test_every_option_on_the_page_exists() -> None:
     told = set(re.findall(r"`(--[a-z][a-z0-9-]*)", PAGE.read_text(encoding="utf-8"))) - {"--help"}
     known: set[str] = set()
-    for command in ("quote", "models", "check", "explain", "diff", "report", "update"):
+    for command in ("quote", "models", "check", "explain", "diff", "report", "reconcile", "update"):
         known |= set(re.findall(r"--[a-z][\w-]*", run(f"{PROGRAM} {command} --help")[1]))
 
     assert told

@@ -12,7 +12,7 @@ from typing import NoReturn, TextIO, cast
 
 from ..pricing import bundled_data
 from ..version import __version__
-from . import check, diff, explain, models, quote, report, update
+from . import check, diff, explain, models, quote, reconcile, report, update
 from .arguments import USAGE, UsageError
 
 PROGRAM = "opentelemetry-openai-cost"
@@ -43,6 +43,13 @@ _COMMANDS = {
         report,
         "what the calls in exported telemetry cost",
         "exit status: 0 every call has a price, 3 some have none, 4 no calls found, 2 bad usage",
+    ),
+    "reconcile": (
+        reconcile,
+        "what OpenAI billed, beside what our prices say",
+        "exit status: 0 the lines agree, 1 some differ, 3 some cannot be computed and the others agree,\n"
+        "4 nothing was billed or used, 5 the API did not answer, 2 bad usage\n"
+        "The admin key is taken from the environment variable OPENAI_ADMIN_KEY.",
     ),
     "update": (update, "write a newer price book", "exit status: 0 written, 1 refused, 2 bad usage"),
 }
@@ -91,7 +98,7 @@ def _parser() -> ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
         description="What OpenAI calls cost at list price: an estimate, not an invoice.",
-        epilog=f"{PROGRAM} COMMAND --help tells more. Nothing is fetched from anywhere, except by update.",
+        epilog=f"{PROGRAM} COMMAND --help tells more. Nothing is fetched from anywhere, except by update and reconcile.",
         allow_abbrev=False,
     )
     version = f"%(prog)s {__version__}, price book of {bundled_data()['version']}"

@@ -17,7 +17,7 @@ from ..pricing import Overrides, PriceFileError, Terms, bundled_data, overrides
 from ..pricing.schema import PROVIDERS, BookError, load
 from ..provider import OPENAI, server
 
-OK, DIFFERENT, REFUSED, USAGE, PARTIAL, UNPRICED = 0, 1, 1, 2, 3, 4
+OK, DIFFERENT, REFUSED, USAGE, PARTIAL, UNPRICED, FAILED = 0, 1, 1, 2, 3, 4, 5
 """Exit statuses."""
 
 TIERS = ("default", "standard", "auto", "flex", "priority", "fast", "ultrafast", "scale", "batch")
