@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Protocol, cast
@@ -20,6 +21,7 @@ from .endpoints._facts import MAX_DOCUMENT, EventReader
 from .endpoints._fields import Fields
 
 _TAIL = 64 * 1024
+_MAX_ATTEMPTS = 16
 BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _OBJECT = re.compile(rb"\s*:\s*\{")
 _USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
@@ -191,18 +193,19 @@ def event_data(event: bytes) -> bytes:
 
 
 def tail_usage(tail: bytes) -> Fields | None:
-    """The last ``usage`` object that stands complete in a piece of JSON."""
+    """The last ``usage`` object that stands complete in a piece of JSON, if it is one of the last few that begin there."""
     decoder = json.JSONDecoder()
     text = tail.decode("utf-8", "replace")
-    found: Fields | None = None
-    for match in re.finditer(_USAGE.pattern.decode(), text):
+    # Each attempt may read to the end: more of them would cost the square of what a hostile server sends.
+    beginnings = deque((match.end() for match in re.finditer(_USAGE.pattern.decode(), text)), _MAX_ATTEMPTS)
+    for begins in reversed(beginnings):
         try:
-            value: object = decoder.raw_decode(text, match.end())[0]
+            value: object = decoder.raw_decode(text, begins)[0]
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
-            found = cast(Fields, value)
-    return found
+            return cast(Fields, value)
+    return None
 
 
 def read_whole(endpoint: Endpoint, request: Request, content: bytes, stream: bool) -> Response | None:

@@ -93,6 +93,7 @@ class Accounts:
         account: Account | None,
         outcome: Outcome,
         common: Mapping[str, AttributeValue],
+        counted: Mapping[str, AttributeValue],
         response: Response,
         context: Context,
     ) -> CostEvent | None:
@@ -101,7 +102,8 @@ class Accounts:
         Args:
             account: whose money it is.
             outcome: the cost, or why there is none.
-            common: attributes of the operation's metrics.
+            common: attributes of the operation.
+            counted: the same as metrics carry them.
             response: what the response said.
             context: the operation's.
 
@@ -111,7 +113,7 @@ class Accounts:
         if account is None and self._hook is None and self.budgets is None:
             return None
         try:
-            return self._settle(account, outcome, common, response, context)
+            return self._settle(account, outcome, common, counted, response, context)
         except Exception as problem:
             self._failed(problem)
             return None
@@ -126,6 +128,7 @@ class Accounts:
         account: Account | None,
         outcome: Outcome,
         common: Mapping[str, AttributeValue],
+        counted: Mapping[str, AttributeValue],
         response: Response,
         context: Context,
     ) -> CostEvent | None:
@@ -140,7 +143,7 @@ class Accounts:
                 is_awaited = isinstance(outcome, Unpriced) and outcome.reason == "background"
                 late = self._rollup.add(account.span, amount, currency, response.id, is_awaited)
                 if late and self._late is not None:
-                    self._late.add(1, common, context)
+                    self._late.add(1, counted, context)
         if cost is None and self._hook is None:
             return None
         event = _event(outcome, labels, common, response, context)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -20,10 +20,16 @@ from .config import Config
 from .endpoints import Response
 from .outcome import Attributes, Outcome
 from .pricing import PriceBook, Quote, Unpriced
-from .usage import Tokens
+from .usage import MAX_COUNT, Tokens
+from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from .operation import Operation
+
+
+_MAX_MODELS = 500
+_MAX_TIERS = 32
+_MAX_ERROR_TYPES = 200
 
 
 class Instruments:
@@ -72,9 +78,20 @@ class Instruments:
                 "Time per output chunk, for each chunk after the first one",
                 explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
             )
+        self._models = Vocabulary("models", _MAX_MODELS)
+        self._tiers = Vocabulary("service tiers", _MAX_TIERS)
+        self._error_types = Vocabulary("types of errors", _MAX_ERROR_TYPES, "_OTHER")
         self._components = ComponentCounters(meter) if config.component_metrics else None
         self._aliases = AliasHistograms(meter, config.aliases) if config.aliases else None
         self._latest = LatestTokenMetrics(meter) if config.token_metrics == "latest" else None
+
+    def bounded(self, common: Attributes) -> Attributes:
+        """Attributes that several metrics carry, the models among them only so many different ones and so long."""
+        for name in (gen_ai.GEN_AI_REQUEST_MODEL, gen_ai.GEN_AI_RESPONSE_MODEL):
+            model = cast("str | None", common.get(name))
+            if model is not None and (word := self._models[model]) != model:
+                common = {**common, name: word}
+        return common
 
     def record_operation(
         self, operation: Operation, response: Response, common: Attributes, error_type: str | None
@@ -83,16 +100,17 @@ class Instruments:
         context = operation.context
         attributes = common
         if response.service_tier is not None:
-            attributes = {**common, semconv.OPENAI_RESPONSE_SERVICE_TIER: response.service_tier}
+            attributes = {**common, semconv.OPENAI_RESPONSE_SERVICE_TIER: self._tiers[response.service_tier]}
         tokens = None if response.usage is None else response.usage.tokens
         if error_type is None:
             self._duration.record(operation.duration, attributes, context)
         else:
-            self._duration.record(operation.duration, {**attributes, ERROR_TYPE: error_type}, context)
+            failed = {**attributes, ERROR_TYPE: self._error_types[error_type]}
+            self._duration.record(operation.duration, failed, context)
         if tokens is not None:
-            if tokens.input is not None and tokens.input >= 0:
+            if tokens.input is not None and 0 <= tokens.input <= MAX_COUNT:
                 self._token_usage.record(tokens.input, {**attributes, gen_ai.GEN_AI_TOKEN_TYPE: "input"}, context)
-            if tokens.output is not None and tokens.output >= 0:
+            if tokens.output is not None and 0 <= tokens.output <= MAX_COUNT:
                 self._token_usage.record(tokens.output, {**attributes, gen_ai.GEN_AI_TOKEN_TYPE: "output"}, context)
             if self._latest is not None and operation.endpoint.kind == "inference":
                 self._latest.record(tokens, attributes, context, failed=error_type is not None)
@@ -123,12 +141,13 @@ class Instruments:
             else semconv.COST_SOURCE_PROVIDER,
         }
         if response.service_tier is not None:
-            attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = response.service_tier
+            attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = self._tiers[response.service_tier]
         self._cost.record(outcome.float_amount, attributes, context)
         if self._aliases is not None:
             self._aliases.record(outcome, attributes, context)
         if self._components is not None and isinstance(outcome, Quote):
-            self._components.record(outcome, attributes, context, error_type)
+            failure = None if error_type is None else self._error_types[error_type]
+            self._components.record(outcome, attributes, context, failure)
 
 
 class ComponentCounters:
@@ -200,7 +219,7 @@ class LatestTokenMetrics:
         if not failed:
             for kind, histogram in self._sizes:
                 quantity = getattr(tokens, kind)
-                if quantity is not None and quantity >= 0:
+                if quantity is not None and 0 <= quantity <= MAX_COUNT:
                     histogram.record(quantity, attributes, context)
 
 
@@ -217,13 +236,13 @@ def observe_book_age(book: Callable[[], PriceBook | None]) -> Callable[[Callback
 
 def _by_modality(tokens: Tokens, kind: str) -> list[tuple[str, int]]:
     total = getattr(tokens, kind)
-    if total is None or total < 0:
+    if total is None or not 0 <= total <= MAX_COUNT:
         return []
     known: list[tuple[str, int]] = []
     if kind in ("input", "output", "cache_read"):
         for modality in ("text", "audio", "image"):
             quantity = getattr(tokens, f"{modality}_{kind}")
-            if quantity:
+            if quantity and quantity > 0:
                 known.append((modality, quantity))
     rest = total - sum(quantity for _, quantity in known)
     if rest < 0:

@@ -233,11 +233,7 @@ class Operation:
         """The body has been read to its end."""
         if self._ending.locked():
             return
-        try:
-            if self._scanner is not None:
-                self._scanner.finish()
-        except Exception as error:
-            self._recorder.failed_inside(error)
+        self._finish_events()
         self._end_observed(None)
 
     def abandon(self) -> None:
@@ -254,13 +250,22 @@ class Operation:
             self._end_observed(None)
 
     def fail(self, error: BaseException) -> None:
-        """Reading the body raised."""
-        if not self._ending.locked():
-            self._end_observed(error)
+        """Reading the body raised. An event that came whole but for its blank line was sent, and billed."""
+        if self._ending.locked():
+            return
+        self._finish_events()
+        self._end_observed(error)
 
     def failed_inside(self, error: BaseException) -> None:
         """Something of ours failed; the call goes on."""
         self._recorder.failed_inside(error)
+
+    def _finish_events(self) -> None:
+        try:
+            if self._scanner is not None:
+                self._scanner.finish()
+        except Exception as error:
+            self._recorder.failed_inside(error)
 
     def _read(self, result: object) -> Response | None:
         """Reads what came back: the SDK's own model where it made one, else the bytes."""

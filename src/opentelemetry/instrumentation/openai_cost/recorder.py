@@ -139,8 +139,13 @@ class Recorder:
         if mode == "own":
             enclosing = _nesting.open_invocation(endpoint.kind, context)
             if enclosing is None:
-                span = self._start_span(endpoint, server, request, context, account)
-                context = set_span_in_context(span, context)
+                try:
+                    span = self._start_span(endpoint, server, request, context, account)
+                    context = set_span_in_context(span, context)
+                except Exception as error:
+                    # A sampler or processor that raises costs the span, and not the metrics.
+                    self.failed_inside(error)
+                    span = INVALID_SPAN
         elif mode == "current":
             enclosing = _nesting.open_invocation(endpoint.kind, context) or _nesting.current_span(context)
         return Operation(self, endpoint, server, request, span, context, enclosing, account)
@@ -213,6 +218,18 @@ class Recorder:
             return event
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
+        try:
+            self._tell(operation, response, outcome, common, error_type)
+        except Exception as problem:
+            self.failed_inside(problem)
+        if response.is_job and not self._is_due(operation, response):
+            return None
+        return self._settle(outcome, common, operation.context, response, operation.account, error_type)
+
+    def _tell(
+        self, operation: Operation, response: Response, outcome: Outcome, common: Attributes, error_type: str | None
+    ) -> None:
+        """Puts the operation on the span that describes it; if the span is ours, into its metrics as well."""
         cost = cost_attributes(outcome, self._config.breakdown)
         others = self._config.aliases
         if others and self._config.breakdown:
@@ -221,13 +238,10 @@ class Recorder:
             if others:
                 cost.update(aliases.attributes(others, cost))
             self._describe(operation, response, error_type, cost)
-            self._instruments.record_operation(operation, response, common, error_type)
+            self._instruments.record_operation(operation, response, self._instruments.bounded(common), error_type)
         elif operation.enclosing is not None:
             known = cost if operation.account is None else {**operation.account.exact, **cost}
             operation.enclosing.add(known, others)
-        if response.is_job and not self._is_due(operation, response):
-            return None
-        return self._settle(outcome, common, operation.context, response, operation.account, error_type)
 
     def _settle(
         self,
@@ -239,10 +253,14 @@ class Recorder:
         error_type: str | None = None,
     ) -> CostEvent | None:
         """Records the cost of one operation, and passes it on to whoever wants to know it."""
-        self._instruments.record_cost(outcome, common, context, response, error_type)
+        counted = self._instruments.bounded(common)
+        try:
+            self._instruments.record_cost(outcome, counted, context, response, error_type)
+        except Exception as problem:
+            self.failed_inside(problem)
         if self._summary is not None:
-            self._summary.add(outcome, common, response, error_type)
-        return self.accounts.settle(account, outcome, common, response, context)
+            self._summary.add(outcome, counted, response, error_type)
+        return self.accounts.settle(account, outcome, common, counted, response, context)
 
     def _record_fetch(
         self, operation: Operation, response: Response, error: BaseException | None, common: Attributes
@@ -253,7 +271,7 @@ class Recorder:
         error_type = response.error_type if error is None else qualified_name(error)
         response = response._replace(usage=None)
         self._describe(operation, response, error_type, {})
-        self._instruments.record_operation(operation, response, common, error_type)
+        self._instruments.record_operation(operation, response, self._instruments.bounded(common), error_type)
 
     def _is_due(self, operation: Operation, response: Response) -> bool:
         """Whether what this call started or went on with has still to be counted: another call may have done so meanwhile."""

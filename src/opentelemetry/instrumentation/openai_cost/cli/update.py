@@ -18,10 +18,10 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..pricing import bundled_data
 from ..pricing.book import BUNDLED
+from ..pricing.file import MAX_FILE
 from ..pricing.schema import (
     GENAI,
     MAX_BYTES,
-    MAX_FILE,
     BookError,
     Model,
     doubts,

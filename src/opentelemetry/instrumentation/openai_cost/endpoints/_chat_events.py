@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..usage import Usage
 from ._facts import Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
@@ -75,6 +77,14 @@ def _with_gaps(reasons: dict[int, str]) -> tuple[str, ...]:
 
 
 def error_type(error: object) -> str:
-    """The code or type of an error object, else ``_OTHER``."""
+    """The code or type of an error object, else ``_OTHER``; neither is recorded where it is a sentence, which may tell anything."""
     of = fields(error)
-    return text(of.get("code")) or text(of.get("type")) or "_OTHER"
+    return _word(of.get("code")) or _word(of.get("type")) or "_OTHER"
+
+
+def _word(value: object) -> str | None:
+    word = text(value)
+    return word if word is not None and _WORD.fullmatch(word) else None
+
+
+_WORD = re.compile(r"[\w.:/-]{1,100}", re.ASCII)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from types import MappingProxyType
 from typing import cast
 
@@ -15,6 +16,8 @@ Fields = Mapping[str, object]
 NOTHING: Fields = MappingProxyType({})
 _LARGEST = 2**1000
 """A whole number that large is no number of anything, and hardly fits a float."""
+_INT64 = 2**63
+"""Attributes are whole numbers of 64 bits."""
 _IMPOSSIBLE = -1
 """Stands for a count that is no count; no split of usage accepts it."""
 _COUNTS = frozenset({int, type(None)})
@@ -37,20 +40,23 @@ def items(value: object) -> Sequence[object]:
 
 
 def text(value: object) -> str | None:
-    """A non-empty string, or ``None``."""
-    return value if isinstance(value, str) and value else None
+    """A non-empty string that can be written in UTF-8, or ``None``."""
+    if not isinstance(value, str) or not value:
+        return None
+    # JSON can name half a character; one such attribute, and an exporter drops everything that it goes out with.
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def number(value: object) -> float | None:
-    """A number as float, or ``None``."""
+    """A finite number as float, or ``None``."""
     if type(value) is int:
         return float(value) if -_LARGEST < value < _LARGEST else None
-    return value if isinstance(value, float) else None
+    return value if isinstance(value, float) and isfinite(value) else None
 
 
 def whole(value: object) -> int | None:
-    """A whole number, or ``None``."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A whole number of 64 bits, or ``None``."""
+    return value if type(value) is int and -_INT64 <= value < _INT64 else None
 
 
 def seconds(value: object) -> Decimal | None:

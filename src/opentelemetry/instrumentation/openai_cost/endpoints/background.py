@@ -13,7 +13,7 @@ from opentelemetry.util.types import AttributeValue
 
 from .. import semconv
 from ._facts import Endpoint, Request, Response
-from ._fields import Fields, text
+from ._fields import Fields, text, whole
 from .responses import RESPONSES, ResponseEvents, read_response
 
 FINISHED = frozenset({"completed", "incomplete", "failed", "cancelled"})
@@ -27,7 +27,7 @@ def read_request(parameters: Fields) -> Request:
     is_stream = parameters.get("stream") is True
     if is_stream:
         attributes[semconv.REQUEST_STREAM] = True
-    if (cursor := parameters.get("starting_after")) is not None:
+    if (cursor := whole(parameters.get("starting_after"))) is not None:
         attributes[semconv.REQUEST_STREAM_CURSOR] = str(cursor)
     return Request(stream=is_stream, attributes=attributes)
 

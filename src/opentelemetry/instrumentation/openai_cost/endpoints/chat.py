@@ -41,7 +41,8 @@ def common_attributes(body: Fields) -> dict[str, AttributeValue]:
     if (count := body.get("n")) is not None and (count := whole(count)) is not None and count != 1:
         attributes[gen_ai.GEN_AI_REQUEST_CHOICE_COUNT] = count
     if (stop := body.get("stop")) is not None:
-        sequences = [stop] if isinstance(stop, str) else [item for item in items(stop) if isinstance(item, str)]
+        given = [stop] if isinstance(stop, str) else items(stop)
+        sequences = [sequence for item in given if (sequence := text(item)) is not None]
         if sequences:
             attributes[gen_ai.GEN_AI_REQUEST_STOP_SEQUENCES] = sequences
     if body.get("stream") is True:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import NoReturn, cast
 
+from . import file
+
 TOKEN_PRICES = frozenset(
     {
         "input",
@@ -118,7 +120,7 @@ def read(path: Path) -> Overrides:
         PriceFileError: if it cannot be read, parsed or understood; nothing of it is used then.
     """
     try:
-        content = path.read_bytes()
+        content = file.read(path)
     except (OSError, ValueError) as error:
         raise PriceFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     return parse(_parse_json(path, content) if path.suffix == ".json" else _parse_toml(path, content), path, content)

@@ -17,12 +17,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar, cast
 
+from . import file
+
 SCHEMA = 1
 GENAI = "genai-prices"
 LITELLM = "litellm"
 SOURCES = (GENAI, LITELLM, "overlay")
 MAX_BYTES = 300_000  # of a book that is written
-MAX_FILE = 8 * 1024 * 1024  # of a file that is read
 MAX_STEP = 5  # a price may change by this factor between two rows of one model and tier, not by more
 
 TIERS = ("standard", "flex", "priority", "ultrafast", "batch")
@@ -256,9 +257,7 @@ def load(path: Path) -> Mapping[str, object]:
         BookError: naming the file, and the place in it that is wrong.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-        return parse(content)
+        return parse(file.read(path))
     except OSError as error:
         raise BookError(f"{path}: {error.strerror or error}") from error
     except BookError as error:
@@ -271,8 +270,8 @@ def parse(content: bytes) -> Mapping[str, object]:
     Raises:
         BookError: naming the place that is wrong.
     """
-    if len(content) > MAX_FILE:
-        raise BookError(f"is larger than {MAX_FILE} bytes")
+    if len(content) > file.MAX_FILE:
+        raise BookError(f"is larger than {file.MAX_FILE} bytes")
     try:
         document = cast(object, json.loads(content))
     except (ValueError, RecursionError) as error:
