@@ -30,6 +30,8 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    head: tuple[tuple[str, str], ...] = ()
+    """Names and values of the headers as they were sent, in that order."""
 
     @property
     def json(self) -> Any:
@@ -83,6 +85,8 @@ class Answer:
     steps: Sequence[Step] = ()
     chunked: bool = False
     before: Sequence[Pause | Gate | Cut] = ()
+    is_raw: bool = False
+    """The steps are all that goes over the wire, head and framing included; the connection ends after them."""
 
 
 def json_answer(
@@ -150,6 +154,11 @@ def sse_answer(
     return Answer(status=status, headers=head, steps=tuple(steps), chunked=True, before=before)
 
 
+def wire_answer(*steps: Step) -> Answer:
+    """The very bytes that go over the wire, head and framing included; the connection ends after them."""
+    return Answer(steps=steps, is_raw=True)
+
+
 def drop_answer() -> Answer:
     """No answer: the connection ends as soon as the request has been read."""
     return Answer(before=(Cut(),))
@@ -207,7 +216,7 @@ class _Connection(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         body = self._chunked_body() if "transfer-encoding" in self.headers else self.rfile.read(length)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, self.path, headers, body)
+        request = Request(self.command, self.path, headers, body, tuple(self.headers.items()))
         try:
             self._send(self.server.owner.answer_to(request))
         except (_Cut, OSError):
@@ -227,6 +236,9 @@ class _Connection(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         for step in answer.before:
             self._wait(step)
+        if answer.is_raw:
+            self._send_raw(answer.steps)
+            return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -245,6 +257,14 @@ class _Connection(BaseHTTPRequestHandler):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(step), step))
         if answer.chunked:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _send_raw(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, bytes):
+                self.wfile.write(step)
+            else:
+                self._wait(step)
+        raise _Cut
 
     def _wait(self, step: Pause | Gate | Cut) -> None:
         if isinstance(step, Pause):

@@ -111,6 +111,12 @@ class Telemetry:
             for point in metric.data.data_points
         ]
 
+    def all_points(self) -> list[tuple[dict[str, Any], Any]]:
+        """The data points of all metrics."""
+        return [
+            (dict(point.attributes or {}), point) for metric in self._metrics() for point in metric.data.data_points
+        ]
+
     def point(self, name: str, **having: Any) -> tuple[dict[str, Any], Any]:
         """The only data point of a metric whose attributes include those given (``**{"a.b": "c"}``)."""
         found = [

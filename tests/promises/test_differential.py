@@ -1,0 +1,33 @@
+# Copyright The opentelemetry-instrumentation-openai-cost Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""No harm: whatever an application does, it sees the same with the instrumentation and without it.
+
+Each situation runs three times against the same server: bare, instrumented, and after the instrumentation is gone. Compared are
+results, classes, headers, exceptions with their tracebacks, the bytes of the requests and when they went out, the arguments
+afterwards, the current span between chunks, log lines and warnings.
+"""
+
+import pytest
+
+from promises.bench import Situation, assert_same, own_log, run
+from promises.situations import SITUATIONS
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_the_application_sees_the_same(situation: Situation, server, application, instrument, telemetry):
+    bare = run(situation, server, application)
+    instrumentor = instrument()
+    instrumented = run(situation, server, application)
+    instrumentor.uninstrument()
+    afterwards = run(situation, server, application)
+    assert_same(instrumented, bare)
+    assert_same(afterwards, bare)
+    assert own_log(instrumented) == []
+    assert telemetry.open_spans() == []
+
+
+def test_there_are_enough_situations():
+    names = [situation.name for situation in SITUATIONS]
+    assert sorted(set(names)) == sorted(names)
+    assert len(SITUATIONS) >= 70
