@@ -233,3 +233,5 @@ def test_links_to_files_of_the_repository_lead_somewhere():
             r"`((?:dashboards|examples|tools|tests)/[\w./-]*)`", page.read_text(encoding="utf-8")
         ):
             assert os.path.exists(ROOT / directory), f"{page.name}: {directory}"
+        for target in re.findall(r"\]\(\.\./([\w./-]+)\)", page.read_text(encoding="utf-8")):
+            assert (ROOT / target).is_file(), f"{page.name}: {target}"

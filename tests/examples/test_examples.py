@@ -59,9 +59,11 @@ def price_of_gpt_4o_mini(attributes: dict) -> Decimal:
 
 
 def test_every_example_of_this_directory_has_a_command_in_the_readme():
-    written_here = {"zero_code", "manual", "fastapi_streams", "gateway", "azure_openai"}
-    assert written_here <= {path.stem for path in EXAMPLES.glob("*.py")}
-    assert set(COMMANDS) >= written_here
+    examples = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert {"zero_code", "manual", "fastapi_streams", "gateway", "azure_openai"} <= examples
+    assert set(COMMANDS) == examples
+    for example in examples:
+        assert f"[{example}.py]({example}.py)" in README
 
 
 @pytest.mark.parametrize("example", ["zero_code", "manual"])
