@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets: gauges of what was spent and what is left, in this process; nothing is ever blocked."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -179,3 +180,22 @@ def test_after_uninstrument_the_gauges_are_silent_and_a_new_one_starts_at_nothin
 def test_without_budgets_there_are_no_gauges(instrument, telemetry):
     instrument()
     assert not [name for name in telemetry.metric_names() if "budget" in name]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_begins_with_nothing_spent(telemetry):
+    budgets = Budgets([Budget("all", usd=1)])
+    show_budgets(telemetry.meter_provider.get_meter("test"), lambda: budgets)
+    budgets.add(Decimal("0.25"), "USD", {})
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        budgets.add(Decimal("0.125"), "USD", {})
+        os.write(writing, str(standing(telemetry, "all")[0]).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b"0.125"
+    assert standing(telemetry, "all")[0] == Decimal("0.25")
+    os.close(reading)
+    os.close(writing)

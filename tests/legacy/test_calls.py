@@ -16,7 +16,7 @@ from openai.openai_object import OpenAIObject
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, get_current_span
 
-from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor, cost_attributes, track_cost
 from support.expect import (
     AT_OPENAI,
     BOOK_VERSION,
@@ -385,3 +385,17 @@ def test_a_requestor_used_directly_is_observed_too(api, instrument, telemetry):
     answer, is_stream, key = api_requestor.APIRequestor().request("POST", "/completions", dict(DAVINCI))
     assert (answer.data["id"], is_stream, key) == ("cmpl-1", False, "test-key")
     assert_priced(telemetry, "0.00048")
+
+
+def test_attribution_tracked_cost_totals_and_the_hook_see_the_call(api, instrument, telemetry):
+    events = []
+    instrument(rollup=True, cost_hook=events.append)
+    api.queue(json_answer(completion()))
+    tracer = telemetry.tracer_provider.get_tracer("app")
+    with tracer.start_as_current_span("request") as request, cost_attributes(feature="search"), track_cost() as cost:
+        openai.Completion.create(**DAVINCI)
+    price = Decimal("0.00048")
+    assert (cost.total, cost.calls) == (price, 1)
+    assert [(event.amount, dict(event.attributes)) for event in events] == [(price, {"feature": "search"})]
+    assert money(request.attributes["openai_cost.rollup.amount"]) == price
+    assert telemetry.point(COST)[0]["feature"] == "search"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -92,8 +93,7 @@ class Budgets:
 
     def __init__(self, budgets: Iterable[Budget], clock: Callable[[], float] = time.time) -> None:
         self._accounts = [_Account(budget) for budget in budgets]
-        self._clock = clock
-        self._lock = Lock()
+        self._clock, self._lock, self._process = clock, Lock(), os.getpid()
 
     def add(self, amount: Decimal | None, currency: str | None, attributes: Mapping[str, AttributeValue]) -> None:
         """Adds one operation to the budgets that it falls under.
@@ -104,7 +104,7 @@ class Budgets:
             attributes: what the budgets choose by.
         """
         now = self._clock()
-        with self._lock:
+        with self._own_lock():
             for account in self._accounts:
                 if account.holds_for(attributes):
                     account.turn_to(now)
@@ -116,10 +116,18 @@ class Budgets:
     def observe(self, read: Callable[[_Account], float | int]) -> list[Observation]:
         """How each budget stands now."""
         now = self._clock()
-        with self._lock:
+        with self._own_lock():
             for account in self._accounts:
                 account.turn_to(now)
             return [Observation(read(account), account.attributes) for account in self._accounts]
+
+    def _own_lock(self) -> Lock:
+        """The lock; a forked process begins with nothing spent, so that no amount is shown by two."""
+        if self._process != os.getpid():
+            # Not the lock either: the process that was copied may have held it.
+            self._accounts = [_Account(account.budget) for account in self._accounts]
+            self._lock, self._process = Lock(), os.getpid()
+        return self._lock
 
 
 def show_budgets(meter: Meter, budgets: Callable[[], Budgets | None]) -> None:
