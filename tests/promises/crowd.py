@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +29,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.trace import INVALID_SPAN, get_current_span
+from opentelemetry.trace import get_current_span
 
 from opentelemetry.instrumentation.openai_cost import CostEvent
 from support.clients import OPENAI_URL, OPENAI_VERSION, http
@@ -342,8 +342,9 @@ def assert_answered(number: int, reply: Any) -> None:
 STREAMED = {"stream", "response_stream", "closed", "dropped"}
 
 
-def run_calls(client: openai.OpenAI, numbers: range, side_by_side: int = 3) -> None:
+def run_calls(client: openai.OpenAI, numbers: Iterable[int], side_by_side: int = 3) -> None:
     """Makes the calls of those numbers in this thread; up to three streams are read in turn, chunk by chunk."""
+    current = get_current_span()
     open_streams: list[tuple[int, Any, list[Any]]] = []
     for number in numbers:
         path, asked = arguments(number)
@@ -359,10 +360,10 @@ def run_calls(client: openai.OpenAI, numbers: range, side_by_side: int = 3) -> N
             open_streams.append((number, reply, [next(reply)]))
         while len(open_streams) >= side_by_side:
             open_streams = _advance(open_streams)
-        assert get_current_span() is INVALID_SPAN
+        assert get_current_span() is current
     while open_streams:
         open_streams = _advance(open_streams)
-    assert get_current_span() is INVALID_SPAN
+    assert get_current_span() is current
 
 
 def _advance(streams: list[tuple[int, Any, list[Any]]]) -> list[tuple[int, Any, list[Any]]]:
@@ -382,8 +383,9 @@ def _advance(streams: list[tuple[int, Any, list[Any]]]) -> list[tuple[int, Any, 
     return still
 
 
-async def run_calls_async(client: openai.AsyncOpenAI, numbers: range) -> None:
+async def run_calls_async(client: openai.AsyncOpenAI, numbers: Iterable[int]) -> None:
     """Makes the calls of those numbers in this task; the streams of all tasks take turns at every chunk."""
+    current = get_current_span()
     for number in numbers:
         path, asked = arguments(number)
         kind = kind_of(number)
@@ -402,10 +404,10 @@ async def run_calls_async(client: openai.AsyncOpenAI, numbers: range) -> None:
         else:
             seen = []
             async for one in reply:
-                assert get_current_span() is INVALID_SPAN
+                assert get_current_span() is current
                 seen.append(one)
             assert text_in(seen) == text_of(number)
-        assert get_current_span() is INVALID_SPAN
+        assert get_current_span() is current
 
 
 def in_threads(client: openai.OpenAI, calls: int, threads: int, first: int = 0) -> None:
