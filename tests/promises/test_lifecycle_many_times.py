@@ -20,6 +20,7 @@ from promises.crowd import (  # noqa: E402
     arguments,
     assert_answered,
     bill,
+    collect,
     make_async_client,
     make_client,
     method_of,
@@ -52,7 +53,7 @@ def doors():
 
 def of_ours():
     """How many objects of our classes there are, by class."""
-    gc.collect()
+    collect()
     return Counter(
         type(one).__name__ for one in gc.get_objects() if str(type(one).__module__).startswith(package.__name__)
     )

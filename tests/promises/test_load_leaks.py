@@ -55,7 +55,7 @@ def recorded(tmp_path):
 
 def alive():
     """How many objects of our classes there are, by class."""
-    gc.collect()
+    collect()
     return Counter(
         type(one).__name__ for one in gc.get_objects() if str(type(one).__module__).startswith(package.__name__)
     )
@@ -66,14 +66,14 @@ def allocations():
     """What lines of ours allocate from here on, in bytes still in use when the result is called."""
 
     def in_use():
-        gc.collect()
+        collect()
         taken = tracemalloc.take_snapshot().filter_traces(
             [tracemalloc.Filter(inclusive=True, filename_pattern=PATTERN)]
         )
         lines = taken.statistics("lineno")
         return sum(line.size for line in lines), [str(line) for line in lines[:10]]
 
-    gc.collect()
+    collect()
     tracemalloc.start()
     try:
         yield in_use
@@ -193,7 +193,7 @@ def test_a_client_that_is_gone_is_not_kept(instrument, recorded):
         client.close()
         seen.append(weakref.ref(client))
     del client, http_client
-    gc.collect()
+    collect()
     assert [one for one in seen if one() is not None] == []
 
 
