@@ -99,7 +99,7 @@ def test_an_asynchronous_stream_of_a_response_cut_at_any_byte(server, instrument
         assert found == expected, f"cut after {RESPONSE[:length][-40:]!r}"
     assert_all_told(telemetry, len(RESPONSE))
     # The fees of hosted tools may stand beside the usage: only the whole event says what a response cost.
-    assert counted(telemetry)[0] == len(RESPONSE) - RESPONSE.rindex(b"}}\n\n") - 1
+    assert counted(telemetry)[0] == len(RESPONSE) - RESPONSE.rindex(b"}}\n\n") - 2
 
 
 def test_a_document_cut_at_any_byte(server, client, instrument, telemetry):

@@ -3,6 +3,7 @@
 
 """Failures: the application gets the very exception, after the very same requests."""
 
+import asyncio
 from typing import Any
 
 import openai
@@ -11,7 +12,7 @@ from promises.bench import Bench, Situation, Situations
 from promises.encodings import ENCODINGS, encoded
 from support.expect import ask, chat, response
 from support.payloads import payload
-from support.server import Pause, bytes_answer, drop_answer, json_answer, wire_answer
+from support.server import Gate, bytes_answer, drop_answer, json_answer, wire_answer
 
 given = Situations()
 
@@ -115,14 +116,26 @@ def retries_counted_on_a_raw_response(bench: Bench) -> Any:
     return bench.see(raw.retries_taken), raw.parse()
 
 
-@given(json_answer(chat(), before=[Pause(0.3)]))
+@given()
 def a_timeout(bench: Bench) -> Any:
-    return ask(bench.client(timeout=0.1))
+    gate = Gate()
+    bench.server.queue(json_answer(chat(), before=[gate]))
+    try:
+        return ask(bench.client(timeout=0.1))
+    finally:
+        gate.wait_until_reached()
+        gate.open()
 
 
-@given(json_answer(chat(), before=[Pause(0.3)]))
+@given()
 async def an_asynchronous_timeout(bench: Bench) -> Any:
-    return await ask(bench.async_client(timeout=0.1))
+    gate = Gate()
+    bench.server.queue(json_answer(chat(), before=[gate]))
+    try:
+        return await ask(bench.async_client(timeout=0.1))
+    finally:
+        await asyncio.to_thread(gate.wait_until_reached)
+        gate.open()
 
 
 @given(_refusal(400))

@@ -37,8 +37,10 @@ async def a_call_that_is_cancelled(bench: Bench) -> Any:
 async def a_call_that_has_a_deadline(bench: Bench) -> Any:
     gate = Gate()
     bench.server.queue(json_answer(chat(), before=[gate]))
+    task = asyncio.create_task(ask(bench.async_client()))
+    await asyncio.to_thread(gate.wait_until_reached)
     try:
-        return await asyncio.wait_for(ask(bench.async_client()), 0.1)
+        return await asyncio.wait_for(task, 0.05)
     finally:
         gate.open()
 
