@@ -250,6 +250,7 @@ def observe(recorder: Recorder, way: Way, content: bytes, size: int) -> bytes:
     return b"".join(response.iter_raw())
 
 
+@pytest.mark.skipif(OPENAI_VERSION < (1, 26), reason="the ways are those of later clients")
 def test_no_body_changes_what_the_application_gets_or_is_lost(instrument, telemetry, lines):
     transport = Served()
     client = openai.OpenAI(api_key="k", max_retries=0, http_client=http.Client(transport=transport))

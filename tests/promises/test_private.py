@@ -196,7 +196,7 @@ def api(client):
     return client(
         **SECRETS,
         organization="canary:organization",
-        project="canary:project",
+        **({"project": "canary:project"} if OPENAI_VERSION >= (1, 26) else {}),
         default_headers={"X-Default": "canary:header"},
         default_query={"default": "canary:query"},
     )

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
-import openai
+from openai._types import NOT_GIVEN, Omit
 
 from promises.bench import Bench, Situations
 from support.expect import ask, chat, response, streamed
 from support.server import json_answer, sse_answer
 
 given = Situations()
-NOT_GIVEN = openai.NOT_GIVEN
 
 
 def _messages() -> Iterator[dict[str, str]]:
@@ -52,7 +51,7 @@ def messages_in_a_tuple_of_ordered_dictionaries(bench: Bench) -> Any:
 def extra_headers_query_and_body(bench: Bench) -> Any:
     return ask(
         bench.client(),
-        extra_headers=bench.lend({"X-Mine": "1", "OpenAI-Organization": openai.Omit()}),
+        extra_headers=bench.lend({"X-Mine": "1", "OpenAI-Organization": Omit()}),
         extra_query=bench.lend({"a": "1"}),
         extra_body=bench.lend({"mine": {"b": [1]}, "temperature": 0.25}),
         temperature=0.75,
