@@ -8,7 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="needs opentelemetry-exporter-otlp: tox -e dashboards")
+pytest.importorskip(
+    "opentelemetry.exporter.otlp.proto.grpc", reason="needs opentelemetry-exporter-otlp: tox -e dashboards"
+)
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
