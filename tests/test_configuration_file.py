@@ -22,10 +22,11 @@ needs_configuration = pytest.mark.skipif(
 pytestmark = needs_entry_point
 
 ASK = """
-import logging, sys
+import logging, os, sys
 logging.basicConfig(stream=sys.stderr, format="%(name)s %(levelname)s %(message)s")
 from openai import OpenAI
-answer = OpenAI(max_retries=0).chat.completions.create(model="gpt-5.5", messages=[{"role": "user", "content": "Hello"}])
+client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"], max_retries=0)
+answer = client.chat.completions.create(model="gpt-5.5", messages=[{"role": "user", "content": "Hello"}])
 assert answer.usage.total_tokens == 2000
 """
 CONSOLE = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}

@@ -20,7 +20,7 @@ OWN = "OTEL_INSTRUMENTATION_OPENAI_COST_"
 APPLICATION = """
 import os
 from openai import OpenAI
-client = OpenAI(max_retries=0)
+client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"], max_retries=0)
 ask = lambda model: client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hello"}])
 """
 INSTRUMENTED = """
@@ -122,7 +122,7 @@ def test_a_forked_process_prints_its_own_calls_only(server: Server) -> None:
             "ask('gpt-5')\n"
             "child = os.fork()\n"
             "if not child:\n"
-            "    client = OpenAI(max_retries=0)\n"
+            "    client = OpenAI(base_url=client.base_url, max_retries=0)\n"
             "    ask('gpt-5')\n"
             "    sys.exit()\n"
             "os.waitpid(child, 0)\n"

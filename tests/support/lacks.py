@@ -31,6 +31,8 @@ LACKS = (
     ((1, 18), _NO_ATTRIBUTE.format("batches"), "batches"),
     ((1, 26), _NO_ARGUMENT.format("stream_options"), "stream options"),
     ((1, 26), r"'(ChatCompletionChunk|Completion)' " + _NO_ATTRIBUTE.format("usage"), "the usage of chunks"),
+    ((1, 81), r"Responses\.create\(\) got an " + _NO_ARGUMENT.format("background"), "responses in the background"),
+    ((1, 66), r"OpenAI' " + _NO_ATTRIBUTE.format("responses"), "the Responses API"),
 )
 
 

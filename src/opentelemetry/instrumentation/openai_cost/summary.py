@@ -55,9 +55,22 @@ class Summary:
                 with self._lock:
                     totals, self._totals = self._totals, Totals()
                 stream: TextIO | None = sys.stderr
-                if totals.calls and stream is not None:
+                if totals.calls and stream is not None and _leads_somewhere(stream):
                     stream.write(f"\n{render(totals)}\n")
                     stream.flush()
+
+
+def _leads_somewhere(stream: TextIO) -> bool:
+    """Whether the stream's descriptor is open: text that stays in its buffer would make the process exit with status 120."""
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return True
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _call(outcome: Outcome, attributes: Mapping[str, object], response: Response, error: str | None) -> Call:
