@@ -236,7 +236,7 @@ class ClientPatch:
         try:
             options = cast(_Options, args[1] if len(args) > 1 else kwargs["options"])
             endpoint = endpoints.find(options.method, options.url)
-            if endpoint is None or not is_instrumentation_enabled():
+            if endpoint is None or recorder.is_unheard() or not is_instrumentation_enabled():
                 return None
             body = _body(options) if endpoint.billing == "now" else _parameters(options)
             return recorder.begin(endpoint, self._server(instance, options.url), endpoint.read_request(body))

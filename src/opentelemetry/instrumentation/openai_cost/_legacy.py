@@ -125,7 +125,7 @@ class LegacyPatch:
             of_one_model = _OF_ONE_MODEL.match(url)
             path = url if of_one_model is None else of_one_model[2]
             endpoint = endpoints.find(method, path)
-            if endpoint is None or not is_instrumentation_enabled():
+            if endpoint is None or recorder.is_unheard() or not is_instrumentation_enabled():
                 return None
             body = {**_body(given), "id": endpoints.identifier(method, path)}
             if of_one_model is not None:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, NoOpHistogram, Observation
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
@@ -92,6 +92,12 @@ class Instruments:
             if model is not None and (word := self._models[model]) != model:
                 common = {**common, name: word}
         return common
+
+    def are_heard(self) -> bool:
+        """Whether anything is made of what is recorded: not without an SDK, or with a disabled one."""
+        # Made before a provider is set, an instrument stands in for one that comes with the provider.
+        real: object = getattr(self._cost, "_real_instrument", self._cost)
+        return real is not None and not isinstance(real, NoOpHistogram)
 
     def record_operation(
         self, operation: Operation, response: Response, common: Attributes, error_type: str | None

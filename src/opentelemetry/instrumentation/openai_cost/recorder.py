@@ -13,7 +13,19 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Meter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    NoOpTracer,
+    ProxyTracer,
+    ProxyTracerProvider,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    get_tracer_provider,
+    set_span_in_context,
+)
 
 from . import _nesting, aliases, semconv
 from .account import Account, Accounts
@@ -28,6 +40,7 @@ from .outcome import Attributes, Outcome, ProviderCost, cost_attributes
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
 from .rollup import Rollup
+from .tracking import innermost
 from .usage import MAX_COUNT, Usage
 
 if TYPE_CHECKING:
@@ -114,6 +127,7 @@ class Recorder:
         self.accounts = Accounts(config, meter, rollup, self.failed_inside)
         self._ledger, self._containers = Ledger(), Containers()
         self._failures: set[str] = set()
+        self._is_heard = config.cost_hook is not None or bool(config.budgets) or summary is not None
 
     # Of all recorders together: an operation may outlive the one that began it.
     _postponed: ClassVar[deque[Callable[[], None]]] = deque()
@@ -127,6 +141,12 @@ class Recorder:
     def asks_for_usage(self) -> bool:
         """Whether a stream's usage is asked for on the caller's behalf."""
         return self._config.stream_usage == "request"
+
+    def is_unheard(self) -> bool:
+        """Whether nobody would learn of a call: no SDK, or a disabled one, no hook, no budget, no work whose cost is tracked."""
+        if not self._is_heard:
+            self._is_heard = self._instruments.are_heard() or not _is_silent(self._tracer)
+        return not self._is_heard and innermost(get_current()) is None
 
     def begin(self, endpoint: Endpoint, server: Server, request: Request) -> Operation:
         """Starts the operation's span, unless something else describes the call already."""
@@ -396,6 +416,13 @@ class Recorder:
             # No description: an error's message may repeat what the caller sent.
             span.set_status(Status(StatusCode.ERROR))
         span.set_attributes(attributes)
+
+
+def _is_silent(tracer: Tracer) -> bool:
+    """Whether a tracer makes no spans, so far."""
+    if isinstance(tracer, ProxyTracer):
+        return isinstance(get_tracer_provider(), ProxyTracerProvider)
+    return isinstance(tracer, NoOpTracer)
 
 
 def qualified_name(error: BaseException) -> str:
