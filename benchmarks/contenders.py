@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -46,6 +47,46 @@ INSTRUMENTATIONS = {
 """Short name, to distribution, module and class."""
 
 
+class Client:
+    """The client's classes as they are; what an instrumentation leaves on them when it goes can be taken off.
+
+    Some leave wrappers behind, which would pile up from round to round and be paid for by everybody.
+    """
+
+    def __init__(self) -> None:
+        self._kept = {
+            kind: dict(vars(kind))
+            for name, module in list(sys.modules.items())
+            if name.partition(".")[0] == "openai"
+            for kind in list(vars(module).values())
+            if isinstance(kind, type) and kind.__module__.partition(".")[0] == "openai" and kind.__name__ in _PATCHED
+        }
+
+    def restore(self) -> None:
+        """Puts every method back that is not the one that was there."""
+        for kind, kept in self._kept.items():
+            for name, now in list(vars(kind).items()):
+                if name not in kept:
+                    if callable(now):
+                        delattr(kind, name)
+                elif now is not kept[name]:
+                    setattr(kind, name, kept[name])
+
+
+_PATCHED = {
+    "SyncAPIClient",
+    "AsyncAPIClient",
+    "OpenAI",
+    "AsyncOpenAI",
+    "Completions",
+    "AsyncCompletions",
+    "Embeddings",
+    "AsyncEmbeddings",
+    "Responses",
+    "AsyncResponses",
+}
+
+
 class Contender:
     """An instrumentation that can be put on and taken off.
 
@@ -63,6 +104,7 @@ class Contender:
         self._meter_provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
 
     def __enter__(self) -> Contender:
+        self._client = Client()
         if self._make is not None:
             self._instrumentor = self._make()
             self._instrumentor.instrument(
@@ -76,6 +118,7 @@ class Contender:
     def __exit__(self, *exc_info: object) -> None:
         if self._instrumentor is not None:
             self._instrumentor.uninstrument()
+        self._client.restore()
 
 
 def installed() -> dict[str, str]:
