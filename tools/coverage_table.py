@@ -12,16 +12,16 @@ The package must be installed (``pip install -e .``); everything else is standar
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import marked
 from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, WITH_ID, Endpoint
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- coverage -->", "<!-- /coverage -->"
+MARKS = marked.Marks("<!-- coverage -->", "<!-- /coverage -->")
 _ID = re.compile(r"\(\?P<id>\[\^/\]\+\)|\[\^/\]\+")
 """How an id stands in the pattern of a path, be it the one that is read or not."""
 
@@ -45,34 +45,12 @@ def render(endpoints: Mapping[tuple[str, str], Endpoint]) -> str:
     return "\n".join(lines)
 
 
-def renewed(text: str, table: str) -> str:
-    """The text with everything between the two markers replaced by the table.
-
-    Raises:
-        ValueError: if the markers are not there, once each and in order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"the text must have {BEGIN} and {END}, once each and in this order")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Write the table of endpoints in README.md.")
-    parser.add_argument("--check", action="store_true", help="do not write; exit 1 when the committed table differs")
-    parser.add_argument("--readme", type=Path, default=README)
-    options = parser.parse_args(arguments)
-    committed = options.readme.read_text(encoding="utf-8")
-    text = renewed(committed, render(dispatched()))
-    if text == committed:
-        return 0
-    if options.check:
-        print(f"{options.readme}: the table of endpoints is out of date; run python tools/coverage_table.py")
-        return 1
-    options.readme.write_text(text, encoding="utf-8")
-    return 0
+    page, check = marked.arguments(arguments, "the table of endpoints in README.md", "--readme", README)
+    text = MARKS.renewed(page.read_text(encoding="utf-8"), render(dispatched()))
+    outdated = "the table of endpoints is out of date; run python tools/coverage_table.py"
+    return marked.settle(page, text, check=check, outdated=outdated)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ The package must be installed with the OpenAI client (``pip install -e ".[demo]"
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import sys
@@ -27,12 +26,13 @@ from opentelemetry.metrics import Meter, MeterProvider, NoOpMeter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv.attributes import error_attributes, server_attributes
 
+import marked
 from opentelemetry.instrumentation.openai_cost import Budget, OpenAICostInstrumentor
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/emitted.md"
 SOURCE = ROOT / "src/opentelemetry/instrumentation/openai_cost"
-BEGIN, END = "<!-- emitted -->", "<!-- /emitted -->"
+MARKS = marked.Marks("<!-- emitted -->", "<!-- /emitted -->")
 STABILITIES = ("released", "merged", "proposed", "own")
 EVERY_OPTION = {
     "component_metrics": True,
@@ -221,35 +221,14 @@ def _link(match: re.Match[str]) -> str:
     return f"[#{match[1]}](https://github.com/open-telemetry/semantic-conventions-genai/issues/{match[1]})"
 
 
-def renewed(text: str, tables: str) -> str:
-    """The text with everything between the two markers replaced by the tables.
-
-    Raises:
-        ValueError: if the markers are not there, once each and in order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"the text must have {BEGIN} and {END}, once each and in this order")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Write the tables of docs/emitted.md.")
-    parser.add_argument("--check", action="store_true", help="do not write; exit 1 when the committed page differs")
-    parser.add_argument("--page", type=Path, default=PAGE)
-    options = parser.parse_args(arguments)
-    committed = options.page.read_text(encoding="utf-8")
+    page, check = marked.arguments(arguments, "the tables of docs/emitted.md", "--page", PAGE)
     names = defined((SOURCE / "semconv.py").read_text(encoding="utf-8"))
-    text = renewed(committed, render(names, instruments(), released()))
-    if text == committed:
-        return 0
-    if options.check:
-        print(f"{options.page}: the tables are out of date; run python tools/emitted_page.py")
-        return 1
-    options.page.write_text(text, encoding="utf-8")
-    return 0
+    tables = render(names, instruments(), released())
+    text = MARKS.renewed(page.read_text(encoding="utf-8"), f"\n{tables}\n")
+    outdated = "the tables are out of date; run python tools/emitted_page.py"
+    return marked.settle(page, text, check=check, outdated=outdated)
 
 
 if __name__ == "__main__":

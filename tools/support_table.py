@@ -12,7 +12,6 @@ Standard library only.
 
 from __future__ import annotations
 
-import argparse
 import configparser
 import re
 import sys
@@ -20,8 +19,10 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
+import marked
+
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- support -->", "<!-- /support -->"
+MARKS = marked.Marks("<!-- support -->", "<!-- /support -->")
 REMARKS = {
     "028": "a door of its own; `stream_usage` is not applied",
     "10": "pydantic 1, `httpx<0.28`; a stream ends with `[DONE]`, whether or not it is closed",
@@ -75,34 +76,14 @@ def render(tox: configparser.ConfigParser) -> str:
     return "\n".join(lines)
 
 
-def renewed(text: str, table: str) -> str:
-    """The text with everything between the two markers replaced by the table.
-
-    Raises:
-        ValueError: if the markers are not there, once each and in order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"the text must have {BEGIN} and {END}, once each and in this order")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Write the table of supported clients in README.md.")
-    parser.add_argument("--check", action="store_true", help="do not write; exit 1 when the committed table differs")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
-    options = parser.parse_args(arguments)
-    committed = options.readme.read_text(encoding="utf-8")
-    text = renewed(committed, render(read()))
-    if text == committed:
-        return 0
-    if options.check:
-        print(f"{options.readme}: the table of clients is out of date; run python tools/support_table.py")
-        return 1
-    options.readme.write_text(text, encoding="utf-8")
-    return 0
+    page, check = marked.arguments(
+        arguments, "the table of supported clients in README.md", "--readme", ROOT / "README.md"
+    )
+    text = MARKS.renewed(page.read_text(encoding="utf-8"), render(read()))
+    outdated = "the table of clients is out of date; run python tools/support_table.py"
+    return marked.settle(page, text, check=check, outdated=outdated)
 
 
 if __name__ == "__main__":

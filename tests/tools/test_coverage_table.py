@@ -16,7 +16,7 @@ spec = importlib.util.spec_from_file_location("coverage_table", ROOT / "tools/co
 tool = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tool)
 
-OUTDATED = f"# Title\n\n{tool.BEGIN}\nold\n{tool.END}\n\nThe end.\n"
+OUTDATED = f"# Title\n\n{tool.MARKS.begin}\nold\n{tool.MARKS.end}\n\nThe end.\n"
 
 
 def test_the_readme_has_the_table_of_the_endpoints_as_they_are():
@@ -61,7 +61,7 @@ def test_writing_replaces_the_table_and_nothing_else(tmp_path):
     assert text == OUTDATED.replace("old", tool.render(tool.dispatched()))
 
 
-@pytest.mark.parametrize("text", ["no markers", tool.BEGIN, f"{tool.END}\n{tool.BEGIN}"])
+@pytest.mark.parametrize("text", ["no markers", tool.MARKS.begin, f"{tool.MARKS.end}\n{tool.MARKS.begin}"])
 def test_a_text_without_its_markers_is_refused(text):
     with pytest.raises(ValueError, match="once each"):
-        tool.renewed(text, "")
+        tool.MARKS.renewed(text, "")

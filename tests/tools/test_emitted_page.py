@@ -24,7 +24,7 @@ spec.loader.exec_module(tool)
 
 PAGE = (ROOT / "docs/emitted.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in PAGE.splitlines() if line.startswith("| `")]
-OUTDATED = f"# Title\n\n{tool.BEGIN}\nold\n{tool.END}\n\nThe end.\n"
+OUTDATED = f"# Title\n\n{tool.MARKS.begin}\nold\n{tool.MARKS.end}\n\nThe end.\n"
 
 
 def test_the_page_says_what_the_code_says():
@@ -76,8 +76,8 @@ def test_writing_replaces_the_tables_and_nothing_else(tmp_path):
     assert tool.main(["--page", str(page)]) == 0
     assert tool.main(["--check", "--page", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(f"# Title\n\n{tool.BEGIN}\n")
-    assert text.endswith(f"\n{tool.END}\n\nThe end.\n")
+    assert text.startswith(f"# Title\n\n{tool.MARKS.begin}\n")
+    assert text.endswith(f"\n{tool.MARKS.end}\n\nThe end.\n")
     assert "| `gen_ai.usage.cost.amount` | proposed, " in text
 
 
@@ -93,7 +93,7 @@ def test_a_metric_that_no_option_makes_is_refused():
         tool.render([name], {}, {})
 
 
-@pytest.mark.parametrize("text", ["no markers", tool.BEGIN, f"{tool.END}\n{tool.BEGIN}"])
+@pytest.mark.parametrize("text", ["no markers", tool.MARKS.begin, f"{tool.MARKS.end}\n{tool.MARKS.begin}"])
 def test_a_text_without_its_markers_is_refused(text):
     with pytest.raises(ValueError, match="once each"):
-        tool.renewed(text, "")
+        tool.MARKS.renewed(text, "")
