@@ -238,16 +238,17 @@ class Recorder:
             return event
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
+        counted = self._instruments.bounded(common)
         try:
-            self._tell(operation, response, outcome, common, error_type)
+            self._tell(operation, response, outcome, counted, error_type)
         except Exception as problem:
             self.failed_inside(problem)
         if response.is_job and not self._is_due(operation, response):
             return None
-        return self._settle(outcome, common, operation.context, response, operation.account, error_type)
+        return self._settle(outcome, common, counted, operation.context, response, operation.account, error_type)
 
     def _tell(
-        self, operation: Operation, response: Response, outcome: Outcome, common: Attributes, error_type: str | None
+        self, operation: Operation, response: Response, outcome: Outcome, counted: Attributes, error_type: str | None
     ) -> None:
         """Puts the operation on the span that describes it; if the span is ours, into its metrics as well."""
         cost = cost_attributes(outcome, self._config.breakdown)
@@ -258,7 +259,7 @@ class Recorder:
             if others:
                 cost.update(aliases.attributes(others, cost))
             self._describe(operation, response, error_type, cost)
-            self._instruments.record_operation(operation, response, self._instruments.bounded(common), error_type)
+            self._instruments.record_operation(operation, response, counted, error_type)
         elif operation.enclosing is not None:
             known = cost if operation.account is None else {**operation.account.exact, **cost}
             operation.enclosing.add(known, others)
@@ -267,13 +268,13 @@ class Recorder:
         self,
         outcome: Outcome,
         common: Attributes,
+        counted: Attributes,
         context: Context,
         response: Response,
         account: Account | None,
         error_type: str | None = None,
     ) -> CostEvent | None:
         """Records the cost of one operation, and passes it on to whoever wants to know it."""
-        counted = self._instruments.bounded(common)
         try:
             self._instruments.record_cost(outcome, counted, context, response, error_type)
         except Exception as problem:
@@ -324,7 +325,8 @@ class Recorder:
         attributes = {**self._common(operation, response, owed.account), gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
         if owed.request.model is not None:
             attributes[gen_ai.GEN_AI_REQUEST_MODEL] = owed.request.model
-        return self._settle(outcome, attributes, operation.context, response, owed.account)
+        counted = self._instruments.bounded(attributes)
+        return self._settle(outcome, attributes, counted, operation.context, response, owed.account)
 
     def _outcome(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost or why that is not known, a failure of ours included."""
