@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from opentelemetry.instrumentation.openai_cost.demo.table import call_header, call_line
 from opentelemetry.instrumentation.openai_cost.spend import Call
+from support.spans import FAILED, PARTIAL, UNPRICED
 
 PRICED = {
     "gen_ai.operation.name": "chat",
@@ -15,29 +16,6 @@ PRICED = {
     "gen_ai.usage.output_tokens": 500,
     "gen_ai.usage.cost.amount": 0.0194128,
     "gen_ai.usage.cost.currency": "USD",
-}
-PARTIAL = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.response.model": "gpt-5.5",
-    "gen_ai.usage.input_tokens": 10,
-    "gen_ai.usage.output_tokens": 100,
-    "openai_cost.status": "partial",
-    "openai_cost.unpriced.reason": "missing_rate",
-    "openai_cost.partial_amount": 0.00305,
-    "openai_cost.pricing.tier": "flex",
-}
-UNPRICED = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.request.model": "acme-velo-1",
-    "openai_cost.status": "unpriced",
-    "openai_cost.unpriced.reason": "unknown_model",
-}
-FAILED = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.request.model": "gpt-4o-mini",
-    "error.type": "openai.RateLimitError",
-    "openai_cost.status": "unpriced",
-    "openai_cost.unpriced.reason": "error",
 }
 
 

@@ -3,12 +3,19 @@
 
 """What the tests of the promises share."""
 
+from __future__ import annotations
+
 import gc
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from promises.crowd import Turnstile
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -18,6 +25,16 @@ def _light_garbage() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[Turnstile]:
+    """What telemetry and hook were told; kept, unless a test of what is left behind has its own."""
+    from promises.crowd import Turnstile
+
+    turnstile = Turnstile(tmp_path)
+    yield turnstile
+    turnstile.close()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ pytest.register_assert_rewrite("promises.crowd")
 import opentelemetry.instrumentation.openai_cost as package  # noqa: E402
 from promises.crowd import (  # noqa: E402
     Account,
-    Turnstile,
     arguments,
     assert_answered,
     bill,
@@ -38,13 +37,6 @@ DOORS = [
     for client in (_base_client.SyncAPIClient, _base_client.AsyncAPIClient)
     for name in ("request", "_process_response")
 ]
-
-
-@pytest.fixture
-def recorded(tmp_path):
-    turnstile = Turnstile(tmp_path)
-    yield turnstile
-    turnstile.close()
 
 
 def doors():

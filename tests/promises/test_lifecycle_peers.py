@@ -119,13 +119,6 @@ class Company:
 
 
 @pytest.fixture
-def recorded(tmp_path):
-    turnstile = Turnstile(tmp_path)
-    yield turnstile
-    turnstile.close()
-
-
-@pytest.fixture
 def company(recorded, pristine):
     joined = Company(recorded)
     yield joined

@@ -17,7 +17,6 @@ from promises.crowd import (  # noqa: E402
     REASONS,
     Account,
     LoopbackProvider,
-    Turnstile,
     assert_amounts_are_those_of_their_calls,
     assert_exact,
     bill,
@@ -39,13 +38,6 @@ THREADS, TASKS = 200, 2000
 @pytest.fixture
 def account():
     return Account()
-
-
-@pytest.fixture
-def recorded(tmp_path):
-    turnstile = Turnstile(tmp_path)
-    yield turnstile
-    turnstile.close()
 
 
 def test_calls_over_two_hundred_threads_are_exact(instrument, recorded, account):

@@ -18,7 +18,6 @@ from opentelemetry.util.genai.handler import TelemetryHandler  # noqa: E402
 from promises.crowd import (  # noqa: E402
     REASONS,
     Account,
-    Turnstile,
     bill,
     kind_of,
     make_async_client,
@@ -32,13 +31,6 @@ EACH = 5
 """Calls under one invocation; streams that are dropped are left out, since nobody knows when they end."""
 
 INVOCATIONS = 120
-
-
-@pytest.fixture
-def recorded(tmp_path):
-    turnstile = Turnstile(tmp_path)
-    yield turnstile
-    turnstile.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from opentelemetry.instrumentation.openai_cost.spend import table as spend_table
 from opentelemetry.instrumentation.openai_cost.spend import totals as spend_totals
 from opentelemetry.instrumentation.openai_cost.spend.table import WIDTH, money
 from opentelemetry.instrumentation.openai_cost.spend.totals import in_order
+from support.spans import FAILED, PARTIAL, UNPRICED
 
 PRICED = {
     "gen_ai.operation.name": "chat",
@@ -35,29 +36,6 @@ PRICED = {
     "openai_cost.pricing.tier": "standard",
     "openai_cost.pricing.source": "bundled",
     "openai_cost.pricing.version": "2026-11-22",
-}
-PARTIAL = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.response.model": "gpt-5.5",
-    "gen_ai.usage.input_tokens": 10,
-    "gen_ai.usage.output_tokens": 100,
-    "openai_cost.status": "partial",
-    "openai_cost.unpriced.reason": "missing_rate",
-    "openai_cost.partial_amount": 0.00305,
-    "openai_cost.pricing.tier": "flex",
-}
-UNPRICED = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.request.model": "acme-velo-1",
-    "openai_cost.status": "unpriced",
-    "openai_cost.unpriced.reason": "unknown_model",
-}
-FAILED = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.request.model": "gpt-4o-mini",
-    "error.type": "openai.RateLimitError",
-    "openai_cost.status": "unpriced",
-    "openai_cost.unpriced.reason": "error",
 }
 
 
