@@ -224,7 +224,8 @@ def main() -> None:
         "`instrument()` beyond an empty instrumentor, before openai is imported", in_processes(INSTRUMENT, runs), 3e-3
     )
     page.starts(start([name for name in calls if name in INSTRUMENTATIONS], runs))
-    page.memory(growth(1000 if options.quick else 10_000), peaks(5_000 if options.quick else 20_000))
+    kept_by, chunks = (1000, 5_000) if options.quick else (10_000, 20_000)
+    page.memory(kept_by, growth(kept_by), chunks, peaks(chunks))
     if options.write:
         page.write()
 
