@@ -139,7 +139,6 @@ def split(tokens: Tokens) -> Quantities:
     Raises:
         InconsistentUsage: if a subset is larger than its total, or a count is impossible.
     """
-    _check(list(filter(None, tokens)))
     (
         total,
         output,
@@ -158,25 +157,47 @@ def split(tokens: Tokens) -> Quantities:
         of_audio,
         of_image,
     ) = tokens
-    total, output, cached = total or 0, output or 0, cached or 0
-    audio, image = audio or 0, image or 0
-    reasoning, audio_output, image_output = reasoning or 0, audio_output or 0, image_output or 0
+    total, output, cached, reasoning = total or 0, output or 0, cached or 0, reasoning or 0
+    audio, image, audio_output, image_output = audio or 0, image or 0, audio_output or 0, image_output or 0
+    text_input, text_output = text_input or 0, text_output or 0
+    of_text, of_audio, of_image = of_text or 0, of_audio or 0, of_image or 0
+    if not (
+        type(total) is type(output) is type(cached) is type(reasoning) is int
+        and type(audio) is type(image) is type(audio_output) is type(image_output) is int
+        and type(text_input) is type(text_output) is type(of_text) is type(of_audio) is type(of_image) is int
+    ):
+        raise InconsistentUsage("counts are whole numbers")
     if written or written_30m or written_12h:
-        written_12h = written_12h or 0
-        by_lifetime = (written_30m or 0) + written_12h
+        written_30m, written_12h = written_30m or 0, written_12h or 0
+        if not (type(written_30m) is type(written_12h) is int and (not written or type(written) is int)):
+            raise InconsistentUsage("counts are whole numbers")
+        by_lifetime = written_30m + written_12h
         written = written if type(written) is int else by_lifetime
-        if by_lifetime > written:
+        if not 0 <= written_12h <= by_lifetime <= written:
             raise InconsistentUsage("cache writes by lifetime exceed the cache writes")
     else:
         written = written_12h = 0
     text, visible = total - audio - image, output - reasoning - audio_output - image_output
-    if text < 0 or visible < 0 or cached + written > total:
-        raise InconsistentUsage("subsets exceed their total")
-    if (text_input and text_input > text) or (text_output and text_output > visible + reasoning):
-        raise InconsistentUsage("modalities exceed their total")
+    if not (
+        0 <= total <= MAX_COUNT
+        and 0 <= output <= MAX_COUNT
+        and 0 <= cached <= total - written
+        and 0 <= text_input <= text
+        and 0 <= text_output <= visible + reasoning
+        and audio >= 0
+        and image >= 0
+        and visible >= 0
+        and reasoning >= 0
+        and audio_output >= 0
+        and image_output >= 0
+        and of_text >= 0
+        and of_audio >= 0
+        and of_image >= 0
+    ):
+        raise InconsistentUsage("subsets are negative, or exceed their total")
     cached_text, cached_audio, cached_image = cached, 0, 0
     if audio or image or of_text or of_audio or of_image:
-        cached_text, cached_audio, cached_image = of_text or 0, of_audio or 0, of_image or 0
+        cached_text, cached_audio, cached_image = of_text, of_audio, of_image
         rest = cached - cached_text - cached_audio - cached_image
         if rest < 0 or cached_text > text or cached_audio > audio or cached_image > image:
             raise InconsistentUsage("cached tokens by modality exceed their total")
@@ -205,13 +226,3 @@ def split(tokens: Tokens) -> Quantities:
         audio_output,
         image_output,
     )
-
-
-_WHOLE = {int}
-
-
-def _check(counts: list[int]) -> None:
-    """Raises unless all are whole numbers from 1 to ``MAX_COUNT``; in a few steps, since every priced call takes them."""
-    if not counts or ({*map(type, counts)} == _WHOLE and min(counts) > 0 and max(counts) <= MAX_COUNT):
-        return
-    raise InconsistentUsage(f"{counts!r:.40} are not counts")

@@ -93,7 +93,8 @@ class PriceBook:
         Returns:
             The quote, or the reason why there is none. Never raises for any usage or terms.
         """
-        card = self.card(terms)
+        # Terms that were priced before are found without another call.
+        card = self._cards.get((terms[:-1], terms[-1] // 86400)) or self.card(terms)
         if isinstance(card, Unpriced):
             return card
         result = price(usage, card if usage.requests == 1 else card.of_several(usage))

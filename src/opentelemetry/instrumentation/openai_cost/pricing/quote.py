@@ -236,6 +236,8 @@ TokenParts = tuple[int, int, int, int, int]
 
 _PARTS: tuple[Component, ...] = ("input_uncached", "cache_read", "cache_write", "output_visible", "reasoning")
 _NO_PARTS = (0, 0, 0, 0, 0)
+_new = tuple[object, ...].__new__
+"""Makes a named tuple in two thirds of the time that its class takes."""
 
 
 class Quote(NamedTuple):
@@ -414,17 +416,18 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
     missing: list[str] = []
     try:
         if tokens is not None:
-            parts = _price_text(tokens, card) or _price_tokens(tokens, card, missing)
+            is_heard = tokens.audio_input or tokens.audio_output
+            parts = (None if is_heard else _price_text(tokens, card)) or _price_tokens(tokens, card, missing)
         total = sum(parts)
         if not total and usage.is_empty:
             return Unpriced("no_usage")
         if not (units or fees or missing or card.has_currencies):
-            return Quote(EXACT.multiply(total, card.unit), card, tokens, parts)
+            return _new(Quote, (EXACT.multiply(total, card.unit), card, tokens, parts, (), ()))
         scaled, rest, lines = _price_others(usage, card, missing)
     except InconsistentUsage:
         return Unpriced("inconsistent_usage")
     amount = EXACT.multiply(total + scaled * card.undiscounted, card.unit)
-    quote = Quote(EXACT.add(amount, rest) if rest else amount, card, tokens, parts, tuple(lines))
+    quote = _new(Quote, (EXACT.add(amount, rest) if rest else amount, card, tokens, parts, tuple(lines), ()))
     if card.has_currencies and len({rate.currency for rate, _ in quote.lines}) > 1:
         return Unpriced("unknown_currency")
     if missing:
@@ -433,7 +436,7 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
 
 
 def _price_text(tokens: Tokens, card: RateCard) -> TokenParts | None:
-    """The price of tokens that are all text and not written to the cache, as most are; ``None`` if there is more to it."""
+    """The price of tokens, no audio, that are all text and not written to the cache; ``None`` if there is more to it."""
     (
         inputs,
         outputs,
@@ -443,19 +446,17 @@ def _price_text(tokens: Tokens, card: RateCard) -> TokenParts | None:
         written_12h,
         reasoning,
         text_input,
-        audio_input,
+        _,
         image_input,
         text_output,
-        audio_output,
+        _,
         image_output,
         text_cached,
         audio_cached,
         image_cached,
     ) = tokens
     if (
-        audio_input
-        or audio_output
-        or image_input
+        image_input
         or image_output
         or written
         or written_30m
@@ -487,8 +488,9 @@ def _price_tokens(tokens: Tokens, card: RateCard, missing: list[str]) -> TokenPa
     quantities = split(tokens)
     is_long = card.long_above is not None and tokens.input is not None and tokens.input > card.long_above
     rates, gaps, _ = card.long_tokens if is_long else card.tokens
-    if gaps:
-        missing.extend(DIMENSIONS[gap] for gap in gaps if quantities[gap])
+    for gap in gaps:
+        if quantities[gap]:
+            missing.append(DIMENSIONS[gap])
     text, audio, image, read, audio_read, image_read, write, write_12h, visible, reasoning, speech, drawing = quantities
     (
         per_text,
