@@ -27,7 +27,7 @@ from support.expect import (
     response,
 )
 from support.payloads import payload
-from support.server import Gate, Pause, bytes_answer, drop_answer, json_answer
+from support.server import Gate, bytes_answer, drop_answer, json_answer
 
 can_parse = pytest.mark.skipif(OPENAI_VERSION < (1, 50), reason="the client has no parse of its own request")
 
@@ -146,9 +146,11 @@ def test_a_connection_dropped_once_and_retried_is_no_error(server, client, instr
 
 def test_a_timeout_is_an_error(server, client, instrument, telemetry):
     instrument()
-    server.queue(json_answer(chat(), before=[Pause(0.4)]))
+    gate = Gate()
+    server.queue(json_answer(chat(), before=[gate]))
     with pytest.raises(openai.APITimeoutError):
         ask(client(timeout=0.1))
+    gate.open()
     assert_failed(telemetry, "APITimeoutError")
 
 
@@ -171,9 +173,11 @@ async def test_asynchronous_retries_are_one_operation(server, async_client, inst
 @pytest.mark.skipif(OPENAI_VERSION < (1, 3), reason="the client lets the error of its HTTP library through")
 async def test_an_asynchronous_timeout_is_an_error(server, async_client, instrument, telemetry):
     instrument()
-    server.queue(json_answer(chat(), before=[Pause(0.4)]))
+    gate = Gate()
+    server.queue(json_answer(chat(), before=[gate]))
     with pytest.raises(openai.APITimeoutError):
         await ask(async_client(timeout=0.1))
+    gate.open()
     assert_failed(telemetry, "APITimeoutError")
 
 

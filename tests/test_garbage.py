@@ -46,7 +46,7 @@ def test_a_stream_collected_inside_the_sdk_ends_after_the_next_call(server, clie
         collector.armed = True
         done = threading.Thread(target=lambda: api.chat.completions.create(**CHAT), daemon=True)
         done.start()
-        done.join(timeout=20)
+        done.join(timeout=60)
         assert not done.is_alive()
     finally:
         gc.enable()
@@ -84,7 +84,7 @@ def test_a_stream_collected_under_a_lock_of_the_sdk_does_not_wait_for_it(server,
         armed.set()
         done = threading.Thread(target=closed.close, daemon=True)
         done.start()
-        done.join(timeout=20)
+        done.join(timeout=60)
         assert not done.is_alive()
         assert not armed.is_set()
     finally:

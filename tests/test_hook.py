@@ -223,7 +223,7 @@ async def test_an_object_with_an_asynchronous_call_is_scheduled_too(server, asyn
     instrument(cost_hook=Hook())
     server.queue(json_answer(chat()))
     await ask(async_client())
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 60)
 
 
 @pytest.mark.anyio

@@ -3,6 +3,7 @@
 
 """Metrics: names, units, boundaries, attributes and what is recorded how often."""
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -139,23 +140,25 @@ def test_the_duration_is_that_of_the_span(server, client, instrument, telemetry)
     assert_same(attributes, {**COMMON, "openai.response.service_tier": "default"})
     span = telemetry.span()
     assert point.count == 1
-    assert point.sum >= 0.05
-    assert point.sum == pytest.approx((span.end_time - span.start_time) / 1e9, abs=0.02)
+    # The span begins just before and ends just after, by another clock.
+    assert 0.05 <= point.sum <= (span.end_time - span.start_time) / 1e9 + 0.01
 
 
 def test_the_first_chunk_of_a_stream_is_timed_once(server, client, instrument, telemetry):
     instrument()
-    first, *rest = streamed()
-    server.queue(sse_answer([first, Pause(0.1), *rest], before=[Pause(0.05)]))
-    list(ask(client(), stream=True))
+    server.queue(sse_answer(streamed(), before=[Pause(0.05)]))
+    stream = ask(client(), stream=True)
+    next(stream)
+    time.sleep(0.05)
+    list(stream)
     attributes, point = telemetry.point(FIRST_CHUNK)
     assert attributes["gen_ai.operation.name"] == "chat"
     assert attributes["gen_ai.request.model"] == "gpt-5.5"
     assert attributes["gen_ai.provider.name"] == "openai"
     assert "openai.response.service_tier" not in attributes
     assert point.count == 1
-    assert 0.05 <= point.sum < telemetry.point(DURATION)[1].sum - 0.05
-    assert point.sum == pytest.approx(telemetry.attributes()["gen_ai.response.time_to_first_chunk"], abs=0.005)
+    assert 0.05 <= point.sum <= telemetry.point(DURATION)[1].sum - 0.05
+    assert point.sum == telemetry.attributes()["gen_ai.response.time_to_first_chunk"]
 
 
 def test_calls_that_are_not_streamed_have_no_first_chunk(server, client, instrument, telemetry):

@@ -27,7 +27,7 @@ from support.expect import (
     streamed,
 )
 from support.payloads import DONE, event, events
-from support.server import Cut, Gate, Pause, sse_answer
+from support.server import Cut, Gate, sse_answer
 
 needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 # Clients before 1.14 have words of their own for what the server says.
@@ -234,10 +234,12 @@ def test_a_usage_that_arrived_before_the_cut_is_counted(server, client, instrume
 
 def test_a_pause_longer_than_the_timeout_is_an_error(server, client, instrument, telemetry):
     instrument()
+    gate = Gate()
     first, *rest = streamed()
-    server.queue(sse_answer([first, Pause(0.4), *rest]))
+    server.queue(sse_answer([first, gate, *rest]))
     with pytest.raises(Exception, match=r"(?i)time.*out"):
-        list(ask(client(timeout=0.1), stream=True))
+        list(ask(client(timeout=0.5), stream=True))
+    gate.open()
     assert_failed(telemetry, "")
 
 

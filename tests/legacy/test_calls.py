@@ -34,7 +34,7 @@ from support.expect import (
     money,
 )
 from support.payloads import payload
-from support.server import Cut, Pause, bytes_answer, json_answer
+from support.server import Cut, Gate, bytes_answer, json_answer
 
 IN_2023 = int(datetime(2023, 3, 20, tzinfo=timezone.utc).timestamp())
 DAVINCI = {"model": "text-davinci-003", "prompt": "Why is the sky blue?", "max_tokens": 20, "temperature": 0}
@@ -285,17 +285,21 @@ async def test_an_answer_of_refusal_is_an_error_of_an_asynchronous_call(async_ap
 
 def test_a_timeout_is_an_error(api, instrument, telemetry):
     instrument()
-    api.queue(json_answer(completion(), before=[Pause(0.6)]))
+    gate = Gate()
+    api.queue(json_answer(completion(), before=[gate]))
     with pytest.raises(error.Timeout):
         openai.Completion.create(**DAVINCI, request_timeout=0.2)
+    gate.open()
     assert_failed(telemetry, "Timeout")
 
 
 async def test_an_asynchronous_timeout_is_an_error(async_api, instrument, telemetry):
     instrument()
-    async_api.queue(json_answer(completion(), before=[Pause(0.6)]))
+    gate = Gate()
+    async_api.queue(json_answer(completion(), before=[gate]))
     with pytest.raises(error.Timeout):
         await openai.Completion.acreate(**DAVINCI, request_timeout=0.2)
+    gate.open()
     assert_failed(telemetry, "Timeout")
 
 

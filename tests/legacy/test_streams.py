@@ -23,7 +23,7 @@ from support.expect import (
     streamed,
 )
 from support.payloads import events
-from support.server import Cut, Gate, Pause, sse_answer
+from support.server import Cut, Gate, sse_answer
 
 ASKING = {
     "model": "gpt-5.5",
@@ -157,11 +157,13 @@ async def test_an_asynchronous_stream_that_is_dropped_ends_when_it_is_collected(
 
 async def test_an_asynchronous_pause_longer_than_the_timeout_is_an_error(async_api, instrument, telemetry):
     instrument()
+    gate = Gate()
     first, *rest = streamed()
-    async_api.queue(sse_answer([first, Pause(0.6), *rest]))
-    stream = await openai.ChatCompletion.acreate(**ASKING, request_timeout=0.3)
+    async_api.queue(sse_answer([first, gate, *rest]))
+    stream = await openai.ChatCompletion.acreate(**ASKING, request_timeout=2)
     with pytest.raises(asyncio.TimeoutError):
         [chunk async for chunk in stream]
+    gate.open()
     assert_failed(telemetry, "TimeoutError")
 
 

@@ -80,7 +80,7 @@ def test_gunicorn_s_workers_record_their_own_calls(answers, options):
         told = [answer_of(address) for _ in range(12)]
     finally:
         gunicorn.terminate()
-        _, log = gunicorn.communicate(timeout=20)
+        _, log = gunicorn.communicate(timeout=120)
     assert all({**one, "process": None} == {**ROUND, "process": None} for one in told)
     assert gunicorn.pid not in {one["process"] for one in told}
     assert "Traceback" not in log

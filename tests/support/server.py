@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-GATE_TIMEOUT = 20.0
+GATE_TIMEOUT = 60.0
 """Seconds after which a gate that no test opened opens by itself."""
 
 

@@ -107,7 +107,7 @@ def test_a_dropped_connection_is_a_connection_error(server, client):
 
 
 def test_a_pause_before_the_head_lets_the_client_time_out(server, client):
-    server.queue(json_answer(payload("chat_completion.json"), before=[Pause(0.3)]))
+    server.queue(json_answer(payload("chat_completion.json"), before=[Pause(1)]))
     with pytest.raises(openai.APITimeoutError):
         ask(client(timeout=0.05))
 

@@ -81,7 +81,7 @@ class Player:
         self.paths.append(connection.request.path)
         # What a client does to the connection, or a cut, ends the script.
         with contextlib.suppress(ConnectionClosed, OSError):
-            for step in self._scripts.get(timeout=5):
+            for step in self._scripts.get(timeout=60):
                 if isinstance(step, Heard):
                     self.received.append(json.loads(connection.recv()))
                 elif isinstance(step, Gate):
