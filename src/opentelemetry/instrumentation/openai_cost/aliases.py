@@ -18,9 +18,9 @@ from opentelemetry.util.types import AttributeValue
 
 from . import semconv
 from .config import Alias
+from .money import EXACT
 from .outcome import Attributes, Outcome, ProviderCost
 from .pricing import Quote
-from .pricing.quote import EXACT
 
 _ATTRIBUTES: Mapping[Alias, Mapping[str, str]] = {
     "logfire": {"operation.cost": semconv.COST_AMOUNT},

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[])
@@ -23,3 +24,11 @@ def amount(value: Decimal | float | str) -> Decimal:
     if number is None or not number.is_finite() or isinstance(value, bool):
         raise ValueError(f"{value!r} is not an amount of money")
     return number
+
+
+def sum_of(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum of amounts of one currency."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total

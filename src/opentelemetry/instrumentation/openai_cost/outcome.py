@@ -10,8 +10,7 @@ from decimal import Decimal
 from opentelemetry.util.types import AttributeValue
 
 from . import semconv
-from .pricing import Quote, Unpriced
-from .pricing.quote import RateCard
+from .pricing import Quote, RateCard, Unpriced
 
 Attributes = dict[str, AttributeValue]
 

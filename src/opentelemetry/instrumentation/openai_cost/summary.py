@@ -15,9 +15,9 @@ from typing import TextIO
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 
 from .endpoints import Response
+from .money import EXACT
 from .outcome import Outcome, ProviderCost
 from .pricing import Quote, Unpriced
-from .pricing.quote import EXACT
 from .spend import Call, Parts, Tokens, Totals
 from .spend.call import UNKNOWN_MODEL
 from .spend.table import render

@@ -13,7 +13,7 @@ from decimal import Decimal
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 
 from .. import semconv
-from ..pricing.quote import EXACT
+from ..money import EXACT
 from ..spend import Call, Parts, Tokens
 from .telemetry import Json, Point
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
 
+from ..money import EXACT
 from ..pricing import PriceBook, Rate, RateCard, Terms, Unpriced
-from ..pricing.quote import EXACT
 from ..provider import OPENAI
 from ..spend import Call
 from ..usage import DIMENSIONS, InconsistentUsage, Tokens, split

@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
+from ..money import EXACT
 from ..pricing import PriceBook
-from ..pricing.quote import EXACT
 from ..pricing.schema import plain
 from ..spend import Call
 from ..spend.table import decimals

@@ -7,7 +7,8 @@ from __future__ import annotations
 from . import overrides
 from .book import PriceBook, Terms, bundled_data
 from .overrides import Overrides, PriceFileError
-from .quote import Breakdown, LineItem, Quote, Rate, RateCard, Unpriced
+from .quote import Breakdown, LineItem, Quote, Unpriced
+from .rates import Rate, RateCard
 from .source import PriceSource, open_book
 
 __all__ = [

@@ -15,9 +15,11 @@ from typing import NamedTuple, cast
 
 from ..money import EXACT
 from ..usage import Usage
-from .card import NO_MODEL, Compiler
+from .arithmetic import price, with_nested
+from .compiler import NO_MODEL, Compiler
 from .overrides import ModelOverride, Overrides
-from .quote import Quote, RateCard, Reason, Unpriced, price, with_nested
+from .quote import Quote, Reason, Unpriced
+from .rates import RateCard
 
 BUNDLED = Path(__file__).with_name("prices.json")
 _TIER_NAMES = {"default": "standard", "auto": "standard", "": "standard", "fast": "priority"}

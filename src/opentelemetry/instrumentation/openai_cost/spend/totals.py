@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ..money import EXACT
+from ..money import EXACT, sum_of
 from .call import Call, Parts, Tokens
 
 MOST_LINES = 10_000
@@ -75,7 +75,7 @@ class Line:
     @property
     def order(self) -> tuple[Decimal, str]:
         """Sorts the most expensive first."""
-        return _sum(money.amount for money in self.money.values()).copy_negate(), self.label
+        return sum_of(money.amount for money in self.money.values()).copy_negate(), self.label
 
 
 @dataclass(slots=True)
@@ -182,10 +182,3 @@ def _line(lines: dict[str, Line], label: str) -> Line:
             label = OTHER
         line = lines.setdefault(label, Line(label))
     return line
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = _ZERO
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total

@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 
 from ..money import EXACT
 from .overrides import TOKEN_PRICES, UNIT_PRICES, ModelOverride, Overrides
-from .quote import COMPONENTS, Discount, Rate, RateCard, Unpriced
+from .quote import Unpriced
+from .rates import COMPONENTS, Discount, Rate, RateCard
 
 NO_MODEL: Mapping[str, object] = {"rates": [{"tier": "standard", "source": "overlay"}]}
 """Stands for a model where only fees are billed."""
