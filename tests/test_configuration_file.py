@@ -29,6 +29,13 @@ client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"], max_retries=0)
 answer = client.chat.completions.create(model="gpt-5.5", messages=[{"role": "user", "content": "Hello"}])
 assert answer.usage.total_tokens == 2000
 """
+UNDER_A_SPAN = """
+import atexit
+from opentelemetry import context, trace
+request = trace.get_tracer("app").start_span("request")
+context.attach(trace.set_span_in_context(request))
+atexit.register(request.end)
+"""
 CONSOLE = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 OWN = "OTEL_INSTRUMENTATION_OPENAI_COST_"
 
@@ -55,16 +62,18 @@ def ask(server: Server, tmp_path: Path):
 def configured(ask, tmp_path: Path):
     """The same with a declarative configuration file."""
 
-    def start(**options: object):
+    def start(*, before: str = "", metrics: bool = False, **options: object):
         file = tmp_path / "otel.json"
-        exporter = {"simple": {"exporter": {"console": {}}}}
+        console = {"exporter": {"console": {}}}
         document = {
             "file_format": "1.0",
-            "tracer_provider": {"processors": [exporter]},
+            "tracer_provider": {"processors": [{"simple": console}]},
             "instrumentation/development": {"python": {"openai_cost": options}},
         }
+        if metrics:
+            document["meter_provider"] = {"readers": [{"periodic": console}]}
         file.write_text(json.dumps(document))
-        return ask(OTEL_CONFIG_FILE=str(file))
+        return ask(before=before, OTEL_CONFIG_FILE=str(file))
 
     return start
 
@@ -77,15 +86,65 @@ def what_was_recorded(result) -> list[dict]:
     ]
 
 
+def gauges(result) -> dict[str, object]:
+    """By name, what the gauges of budgets showed when the process ended."""
+    (exported,) = (printed for printed in console_spans(result.stdout) if "resource_metrics" in printed)
+    metrics = exported["resource_metrics"][0]["scope_metrics"][0]["metrics"]
+    return {m["name"]: m["data"]["data_points"][0]["value"] for m in metrics if ".budget." in m["name"]}
+
+
 @needs_configuration
 @pytest.mark.parametrize(
-    ("option", "value"), [("breakdown", False), ("spans", "none"), ("component_metrics", True), ("breakdown", True)]
+    ("option", "value"),
+    [
+        ("breakdown", False),
+        ("spans", "none"),
+        ("component_metrics", True),
+        ("breakdown", True),
+        ("aliases", "openlit,logfire"),
+    ],
 )
 def test_an_option_in_the_file_is_the_same_as_in_the_environment(ask, configured, option, value):
     in_file = configured(**{option: value})
     in_environment = ask(**CONSOLE, **{OWN + option.upper(): str(value)})
     assert what_was_recorded(in_file) == what_was_recorded(in_environment)
     assert bool(what_was_recorded(in_file)) == (option != "spans")
+
+
+@needs_configuration
+def test_a_list_in_the_file_is_the_same_as_names_with_commas(configured):
+    in_list = configured(aliases=["openlit", "logfire"])
+    (attributes,) = what_was_recorded(in_list)
+    assert {"gen_ai.usage.cost", "operation.cost"} <= attributes.keys()
+    assert what_was_recorded(in_list) == what_was_recorded(configured(aliases="openlit,logfire"))
+
+
+@needs_configuration
+def test_the_totals_of_spans_are_asked_for_in_the_file_as_in_the_environment(ask, configured):
+    in_file = configured(before=UNDER_A_SPAN, rollup=True)
+    in_environment = ask(before=UNDER_A_SPAN, **CONSOLE, **{f"{OWN}ROLLUP": "true"})
+    assert what_was_recorded(in_file) == what_was_recorded(in_environment)
+    assert what_was_recorded(in_file)[-1] == {"openai_cost.rollup.amount": 0.035, "openai_cost.rollup.calls": 1}
+
+
+@needs_configuration
+def test_the_summary_is_asked_for_in_the_file_as_in_the_environment(ask, configured):
+    in_file = configured(summary=True)
+    assert "0.0350 USD for 1 of 1 call" in in_file.stderr
+    # OpenTelemetry has said something of the file before.
+    assert in_file.stderr.endswith(ask(**CONSOLE, **{f"{OWN}SUMMARY": "true"}).stderr)
+
+
+@needs_configuration
+def test_a_budget_in_the_file_is_a_mapping(configured):
+    budget = {"name": "all", "usd": "50", "per": "month", "where": {"gen_ai.request.model": "gpt-5.5"}}
+    result = configured(metrics=True, budgets=[budget])
+    assert "openai_cost ERROR" not in result.stderr
+    assert gauges(result) == {
+        "openai_cost.budget.spent": 0.035,
+        "openai_cost.budget.remaining": 49.965,
+        "openai_cost.budget.unpriced": 0,
+    }
 
 
 @needs_configuration
@@ -100,6 +159,11 @@ def test_a_file_without_options_is_the_default(configured):
     [
         ({"nosuch": 3}, "there is no option nosuch"),
         ({"spans": "sideways"}, "spans='sideways' is not one of own, current, none"),
+        ({"aliases": ["nobody"]}, "aliases=['nobody'] is not a list of logfire, openinference, openlit, langfuse"),
+        ({"budgets": [{"name": "all"}]}, "budgets=[{'name': 'all'}] is not free of mistakes"),
+        ({"summary": "perhaps"}, "summary='perhaps' is not true or false"),
+        ({"rollup": 7}, "rollup=7 is not true or false"),
+        ({"book": "~nobody-here/book.json"}, "book='~nobody-here/book.json' is not a path of a user that there is"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line_and_the_rest_holds(configured, options, said):
@@ -111,10 +175,20 @@ def test_a_mistake_in_the_file_is_one_line_and_the_rest_holds(configured, option
     assert "openai_cost.input" not in attributes
 
 
-def test_a_mistake_in_the_environment_is_one_line_and_the_rest_holds(ask):
-    result = ask(**CONSOLE, **{f"{OWN}SPANS": "sideways", f"{OWN}BREAKDOWN": "false"})
-    (line,) = (line for line in result.stderr.splitlines() if "sideways" in line)
-    assert "is not one of own, current, none" in line
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SPANS", "sideways", "SPANS='sideways' is not one of own, current, none"),
+        ("PRICES_RELOAD", "perhaps", "PRICES_RELOAD='perhaps' is not true or false"),
+        ("BOOK", "~nobody-here/book.json", "BOOK='~nobody-here/book.json' is not a path of a user that there is"),
+        ("SPAN", "none", f"there is no environment variable {OWN}SPAN"),
+        ("BUDGETS", "50", f"there is no environment variable {OWN}BUDGETS"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_one_line_and_the_rest_holds(ask, variable, value, said):
+    result = ask(**CONSOLE, **{OWN + variable: value, f"{OWN}BREAKDOWN": "false"})
+    (line,) = result.stderr.splitlines()
+    assert said in line
     (attributes,) = what_was_recorded(result)
     assert "openai_cost.input" not in attributes
 

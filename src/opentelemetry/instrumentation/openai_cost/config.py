@@ -109,11 +109,11 @@ class Options:
             if name in known:
                 setattr(self, name, value)
             else:
-                _report_unknown(name)
+                _report_unknown("option", name)
 
 
-def _report_unknown(name: str) -> None:
-    _logger.error("openai_cost: there is no option %s; it is ignored", name)
+def _report_unknown(kind: str, name: str) -> None:
+    _logger.error("openai_cost: there is no %s %s; it is ignored", kind, name)
 
 
 class _Invalid(ValueError):
@@ -152,7 +152,10 @@ def resolve(arguments: Mapping[str, object], environment: Mapping[str, str]) -> 
         values[name] = value
     for name in arguments:
         if name not in values and name not in _FOREIGN:
-            _report_unknown(name)
+            _report_unknown("option", name)
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in _VARIABLES:
+            _report_unknown("environment variable", variable)
     return Config(**values)  # type: ignore[arg-type]  # each value went through its option's reader
 
 
@@ -201,7 +204,10 @@ def _some_of(*names: str) -> Callable[[object], tuple[str, ...]]:
 def _path(value: object) -> Path:
     if not isinstance(value, (str, Path)):
         raise _Invalid("a path")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as problem:
+        raise _Invalid("a path of a user that there is") from problem
 
 
 def _currency(value: object) -> str:
@@ -285,6 +291,8 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "aliases": _some_of(*get_args(Alias)),
     "summary": _flag,
 }
+
+_VARIABLES = frozenset(PREFIX + name.upper() for name in _READERS if name not in NOT_IN_ENVIRONMENT)
 
 _FOREIGN = frozenset(
     {"tracer_provider", "meter_provider", "logger_provider", "skip_dep_check", "raise_exception_on_conflict"}
