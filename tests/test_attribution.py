@@ -4,6 +4,7 @@
 
 import asyncio
 import contextvars
+import enum
 import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +150,53 @@ def test_values_keep_their_type_and_long_text_is_cut(server, client, instrument,
     assert span["note"] == "x" * 128
     assert span["where"] == "('a', 'b')"
     assert "nothing" not in span
+
+
+def test_equal_values_of_different_types_are_told_apart(server, client, instrument, telemetry):
+    instrument()
+    api = client()
+    for value in (1, True, 1.0):
+        server.queue(json_answer(chat()))
+        with cost_attributes(value=value):
+            ask(api)
+    assert [type(span.attributes["value"]) for span in telemetry.spans()] == [int, bool, float]
+
+
+class Feature(str, enum.Enum):
+    """An enumeration as it was written before Python 3.11."""
+
+    SEARCH = "search"
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        (2**63, "9223372036854775808"),
+        (-(2**63), -(2**63)),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        ("caf\u00e9 \ud800", "caf\u00e9 ?"),
+        (Feature.SEARCH, "search"),
+    ],
+)
+def test_values_that_no_exporter_takes_are_written_as_text(server, client, instrument, telemetry, value, recorded):
+    instrument()
+    server.queue(json_answer(chat()))
+    with cost_attributes(value=value):
+        ask(client())
+    found = telemetry.attributes()["value"]
+    assert (found, type(found)) == (recorded, type(recorded))
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", 5])
+def test_what_is_no_name_is_one_logged_line(server, client, instrument, telemetry, caplog, name):
+    instrument()
+    server.queue(json_answer(chat()))
+    with cost_attributes({name: "x", "kept": "yes"}):
+        ask(client())
+    assert telemetry.attributes()["kept"] == "yes"
+    assert "x" not in telemetry.attributes().values()
+    assert [repr(name) in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_values_beyond_the_limit_are_other_on_metrics_and_themselves_on_spans(

@@ -63,6 +63,18 @@ def test_an_event_is_frozen(server, client, instrument, events):
         events[0].attributes["feature"] = "search"
 
 
+def test_what_an_event_is_attributed_to_cannot_be_changed_for_later_calls(server, client, instrument, events):
+    instrument(cost_hook=events.append)
+    server.queue(json_answer(chat()), json_answer(chat()))
+    api = client()
+    with cost_attributes(feature="search"):
+        ask(api)
+        with pytest.raises(TypeError):
+            events[0].attributes["feature"] = "somebody else's"
+        ask(api)
+    assert [dict(event.attributes) for event in events] == [{"feature": "search"}] * 2
+
+
 def test_what_has_no_price_says_why(server, client, instrument, events):
     instrument(cost_hook=events.append)
     api = client()

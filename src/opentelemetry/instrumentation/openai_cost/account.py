@@ -178,6 +178,8 @@ def _event(
     request_model = cast("str | None", common.get(gen_ai.GEN_AI_REQUEST_MODEL))
     operation, provider = str(common[gen_ai.GEN_AI_OPERATION_NAME]), str(common[gen_ai.GEN_AI_PROVIDER_NAME])
     span_context = get_current_span(context).get_span_context()
+    # A view: the labels themselves are those of every later call, too.
+    labels = MappingProxyType(labels)
     if isinstance(outcome, Unpriced):
         partial = outcome.partial
         return CostEvent(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from threading import Lock
 from typing import NamedTuple, cast
 
@@ -27,10 +28,12 @@ MAX_LENGTH = 128
 """Longer values are cut, in characters."""
 _MAX_REMEMBERED = 1024
 """Combinations of values whose attributes are kept ready."""
+_INT64 = 2**63
 _RESERVED = ("gen_ai.", "openai", "error.")
 
 _Value = str | bool | int | float
-_Items = tuple[tuple[str, _Value], ...]
+_Items = tuple[tuple[str, _Value, type], ...]
+"""Names, values, and their types: ``1``, ``True`` and ``1.0`` are equal, and not the same."""
 KEY = create_key("openai_cost-attributes")
 """Under which the context keeps what ``cost_attributes`` says."""
 
@@ -45,8 +48,8 @@ class cost_attributes(Scope[_Items]):  # read as a verb, like the context manage
 
     The attributes go on the spans and on all metrics of the calls that begin inside, in tasks started there, and in threads that
     carry the context. What is said further inside wins, name by name, and over baggage of the same name. ``None`` says nothing.
-    Text is cut to 128 characters; what is neither text, a number nor a boolean is written as text. Names under ``gen_ai.``,
-    ``openai`` and ``error.`` are refused with one logged error.
+    Text is cut to 128 characters; what is neither text, a boolean nor a number that can be exported is written as text. Names
+    under ``gen_ai.``, ``openai`` and ``error.``, and what is no name, are refused with one logged error.
 
     Usage::
 
@@ -65,7 +68,9 @@ class cost_attributes(Scope[_Items]):  # read as a verb, like the context manage
         super().__init__(KEY)
         said: dict[str, _Value] = {}
         for name, value in {**(attributes or {}), **more}.items():
-            if is_reserved(name):
+            if not _is_name(name):
+                _report_once(f"openai_cost: cost_attributes does not take {name!r}: it is no name; it is left out")
+            elif is_reserved(name):
                 _report_once(
                     f"openai_cost: cost_attributes does not take {name!r}: names under gen_ai., openai and error. are reserved; "
                     "it is left out"
@@ -75,7 +80,8 @@ class cost_attributes(Scope[_Items]):  # read as a verb, like the context manage
         self._said = said
 
     def _make(self) -> _Items:
-        return tuple({**dict(_said(get_current())), **self._said}.items())
+        said = {**_values(_said(get_current())), **self._said}
+        return tuple((name, value, type(value)) for name, value in said.items())
 
     def _finish(self, value: _Items) -> None:
         """Nothing is left to do."""
@@ -140,7 +146,7 @@ class Attribution:
                 value = baggage.get(key)
                 if value is not None and value != "":
                     exact[key] = _text(value)
-        exact.update(said)
+        exact.update(_values(said))
         if not exact:
             return None
         counted = {name: self._count(name, cast(_Value, value)) for name, value in exact.items()}
@@ -165,12 +171,31 @@ def _said(context: Context) -> _Items:
     return () if held is None else held.value
 
 
+def _values(said: _Items) -> dict[str, _Value]:
+    return {name: value for name, value, _ in said}
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name) and name == _exportable(name)
+
+
 def _plain(value: object) -> _Value:
-    return value if isinstance(value, (bool, int, float)) else _text(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and -_INT64 <= value < _INT64:
+        return int(value)
+    if isinstance(value, float) and isfinite(value):
+        return float(value)
+    return _text(value)
 
 
 def _text(value: object) -> str:
-    return str(value)[:MAX_LENGTH]
+    # Text as it is: an enumeration of texts would give the name of its member.
+    return _exportable(value[:MAX_LENGTH] if isinstance(value, str) else str(value)[:MAX_LENGTH])
+
+
+def _exportable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 _reported: set[str] = set()
