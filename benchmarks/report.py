@@ -118,9 +118,9 @@ class Page:
 
     def write(self) -> None:
         """Writes ``docs/performance.md`` and ``docs/performance.svg``."""
-        figures = ["## Of ours alone", "", "| | | aim |", "|---|---|---|"]
+        figures = ["\n## Of ours alone", "", "| | | aim |", "|---|---|---|"]
         figures += [f"| {' | '.join(row)} |" for row in self._figures]
-        (DOCS / "performance.md").write_text("\n".join([_HEAD, *self._parts, "\n".join(figures), ""]), encoding="utf-8")
+        (DOCS / "performance.md").write_text("\n".join([_HEAD, *self._parts, *figures, ""]), encoding="utf-8")
         self._plot(DOCS / "performance.svg")
 
     def _plot(self, path: Path) -> None:
