@@ -47,6 +47,15 @@ def beyond(requirements: Iterable[str], installed: dict[str, str]) -> list[str]:
     return sorted(set(found))
 
 
+def verdict(status: pytest.ExitCode, failed: Counter[str]) -> list[str]:
+    """What broke: the tests that failed, or else why pytest did not come to an end with them."""
+    if failed:
+        return [f"broken: {count} in {file}" for file, count in failed.most_common()]
+    if status is pytest.ExitCode.OK:
+        return ["nothing broke"]
+    return [f"broken: pytest ended with {status.name}, and no test had failed"]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Command line entry; returns the exit status of pytest."""
     installed = {distribution.name: distribution.version for distribution in distributions()}
@@ -58,10 +67,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{name} {version}")
     for line in beyond(requires(DISTRIBUTION) or (), installed):
         print(line)
-    for file, count in failures.by_file.most_common():
-        print(f"broken: {count} in {file}")
-    if not failures.by_file:
-        print("nothing broke")
+    for line in verdict(pytest.ExitCode(status), failures.by_file):
+        print(line)
     return int(status)
 
 
