@@ -189,11 +189,6 @@ def peaks(chunks: int) -> dict[str, float]:
     return found
 
 
-def ratio(overheads: dict[str, Overhead], name: str, to: str) -> float | None:
-    other = overheads.get(to)
-    return None if other is None or other.median <= 0 else overheads[name].median / other.median
-
-
 def main() -> None:
     """Runs all of it."""
     parser = argparse.ArgumentParser(description=__doc__)

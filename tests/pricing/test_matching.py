@@ -16,8 +16,6 @@ from opentelemetry.instrumentation.openai_cost.usage import Fee, Tokens, Usage
 DATA: Any = bundled_data()
 BOOK = PriceBook(DATA)
 OPENAI: Any = DATA["providers"]["openai"]
-MILLION_IN = Usage(Tokens(1_000_000, 0))
-"""A million tokens of input cost what the price list says of the input, unless the model has long-context rates."""
 SHORT = Usage(Tokens(100_000, 10_000))
 
 

@@ -102,8 +102,6 @@ def price_beyond_bounds(file):
     file.write_text(prices("1e999999"))
 
 
-HARMLESS = (become_empty,)
-"""A file that says nothing is a good file: the bundled list stands alone."""
 CHANGES = (
     vanish,
     become_a_directory,

@@ -43,7 +43,7 @@ NOT_SOLD: dict[str, tuple[str, ...]] = {
 }
 """By provider: names in the data that are no ids of its API, or whose prices the book has under another name."""
 
-_OVERRULED: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]] = {
+OVERRULED: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]] = {
     "openai": (
         (("gpt-4o-transcribe*", "gpt-4o-mini-transcribe*"), ("standard",), ("audio_input",)),
         (("gpt-4o-audio-preview*", "gpt-4o-mini-audio-preview*"), ("standard",), ("audio_input", "audio_output")),
@@ -76,10 +76,5 @@ def is_overruled(provider: str, model: str, tier: str, key: str) -> bool:
         tier in tiers
         and any(fnmatchcase(model, pattern) for pattern in models)
         and any(fnmatchcase(key, pattern) for pattern in keys)
-        for models, tiers, keys in _OVERRULED.get(provider, ())
+        for models, tiers, keys in OVERRULED.get(provider, ())
     )
-
-
-def overruled() -> set[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
-    """All decisions against the data: provider, models, tiers, keys."""
-    return {(provider, *rule) for provider, rules in _OVERRULED.items() for rule in rules}
