@@ -19,7 +19,7 @@ import pytest
 
 from opentelemetry.instrumentation.openai_cost.demo import __main__ as command
 from opentelemetry.instrumentation.openai_cost.demo.answers import OVER_QUOTA_KEY
-from opentelemetry.instrumentation.openai_cost.demo.app import TASKS
+from opentelemetry.instrumentation.openai_cost.demo.help_desk import TASKS
 from opentelemetry.instrumentation.openai_cost.demo.server import DemoServer
 from opentelemetry.instrumentation.openai_cost.endpoints import ENDPOINTS, WITH_ID
 from support.clients import OPENAI_VERSION

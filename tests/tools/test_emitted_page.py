@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from opentelemetry.instrumentation.openai_cost import demo, semconv
-from opentelemetry.instrumentation.openai_cost.demo.app import TASKS
+from opentelemetry.instrumentation.openai_cost.demo.help_desk import TASKS
 from opentelemetry.instrumentation.openai_cost.demo.server import DemoServer
 
 ROOT = Path(__file__).resolve().parents[2]

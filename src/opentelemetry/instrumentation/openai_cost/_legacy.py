@@ -193,14 +193,8 @@ class _Events(Generator[object, object, object]):
     def _pass(self, step: Callable[..., object], *values: object) -> object:
         try:
             response = step(*values)
-        except StopIteration:
-            self._operation.finish()
-            raise
-        except GeneratorExit:
-            self._operation.abandon()
-            raise
         except BaseException as error:
-            self._operation.fail(error)
+            _end(self._operation, error)
             raise
         _look(self._operation, response)
         return response
@@ -224,20 +218,24 @@ class _AsyncEvents(AsyncGenerator[object, object]):
     async def _pass(self, step: Callable[..., Awaitable[object]], *values: object) -> object:
         try:
             response = await step(*values)
-        except StopAsyncIteration:
-            self._operation.finish()
-            raise
-        except GeneratorExit:
-            self._operation.abandon()
-            raise
         except BaseException as error:
-            self._operation.fail(error)
+            _end(self._operation, error)
             raise
         _look(self._operation, response)
         return response
 
     def __del__(self) -> None:
         self._operation.abandon()
+
+
+def _end(operation: Operation, raised: BaseException) -> None:
+    """Ends the operation of a stream whose last step raised this."""
+    if isinstance(raised, (StopIteration, StopAsyncIteration)):
+        operation.finish()
+    elif isinstance(raised, GeneratorExit):
+        operation.abandon()
+    else:
+        operation.fail(raised)
 
 
 def _look(operation: Operation, response: object) -> None:

@@ -8,6 +8,8 @@ counted when it is first seen finished.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.util.types import AttributeValue
 
@@ -60,14 +62,4 @@ FETCH_RESPONSE = Endpoint(
     is_read_whole=True,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
 )
-CANCEL_RESPONSE = Endpoint(
-    name="responses",
-    operation="cancel_response",
-    kind="other",
-    billing="fetch",
-    counted_as="chat",
-    read_request=read_request,
-    read_response=read_fetched,
-    is_read_whole=True,
-    attributes={semconv.OPENAI_API_TYPE: "responses"},
-)
+CANCEL_RESPONSE = replace(FETCH_RESPONSE, operation="cancel_response", kind="other", events=None, markers=())
