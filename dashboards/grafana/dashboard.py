@@ -298,12 +298,22 @@ def _rows(naming: Naming, ask: q.Queries) -> Sequence[Row]:
                     [Ask(ask.unpriced(by=q.MODEL, window=q.RANGE))],
                     ["Calls"],
                     {naming.key(q.MODEL): "Model"},
+                    width=8,
                 ),
                 _table(
                     "Billed and still raised, in the range ($currency)",
                     [Ask(ask.raised())],
                     ["Spend"],
                     {naming.key(q.ERROR): "Error"},
+                    width=8,
+                ),
+                _lines(
+                    "Calls that outlived the span above them",
+                    [Ask(ask.late(by=q.MODEL), model_of)],
+                    "Needs rollup=True. They are in every sum here, and in no total (openai_cost.rollup.amount) of that span.",
+                    unit="short",
+                    stacked=True,
+                    width=8,
                 ),
             ),
         ),
@@ -389,8 +399,10 @@ def _heatmap(title: str, ask: Ask) -> heatmap.Panel:
     return panel.with_target(target)
 
 
-def _table(title: str, asks: Sequence[Ask], columns: Sequence[str], labels: dict[str, str]) -> table.Panel:
-    panel = table.Panel().title(title).datasource(DATASOURCE).span(12).height(8).unit("none")
+def _table(
+    title: str, asks: Sequence[Ask], columns: Sequence[str], labels: dict[str, str], *, width: int = 12
+) -> table.Panel:
+    panel = table.Panel().title(title).datasource(DATASOURCE).span(width).height(8).unit("none")
     for number, ask in enumerate(asks):
         panel = panel.with_target(_target(ask, number).instant().format(PromQueryFormat.TABLE))
     values = (

@@ -24,6 +24,7 @@ CACHE_SAVINGS = Metric("openai_cost.cache_savings", "_total")
 BUDGET_SPENT = Metric("openai_cost.budget.spent")
 BUDGET_REMAINING = Metric("openai_cost.budget.remaining")
 BUDGET_UNPRICED = Metric("openai_cost.budget.unpriced")
+ROLLUP_LATE = Metric("openai_cost.rollup.late", "_total")
 BOOK_AGE = Metric("openai_cost.price_book.age", "_days")
 
 MODEL = "gen_ai.request.model"
@@ -159,6 +160,10 @@ class Queries:
         priced = self._increase(COST_COUNT, _CALLS, window)
         unpriced = self._increase(UNPRICED, {**_CALLS, REASON: '!="error"'}, window)
         return f"({self._sum(unpriced)} or vector(0)) / {self._sum(f'{priced} or {unpriced}')}"
+
+    def late(self, by: str | None = None, window: str = RATE) -> str:
+        """Calls that ended after a span above them, in a window."""
+        return self._sum(self._increase(ROLLUP_LATE, _CALLS, window), by)
 
     def book_age(self) -> str:
         """Days since the price list was reviewed: the oldest one in use."""

@@ -13,6 +13,7 @@ import openai
 import pydantic
 from opentelemetry.baggage import set_baggage
 from opentelemetry.context import attach, detach
+from opentelemetry.sdk.trace import TracerProvider
 
 from opentelemetry.instrumentation.openai_cost import Budget, cost_attributes
 from support.expect import MESSAGES, ask, chat, response, streamed
@@ -20,6 +21,8 @@ from support.payloads import payload
 from support.server import Answer, json_answer, sse_answer
 
 MILLION = 1_000_000
+_PROVIDER = TracerProvider()
+_TRACER = _PROVIDER.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ UNPRICED_TOKENS = 1000
 """Tokens, in and out each, that the answer of the unknown model reports."""
 CALLS = len(BATCH) + len(UNPRICED) + 1
 """Calls of a batch; the last one fails, and is not billed."""
+LATE = CALLS - len(FEATURES["search"])
+"""Those that end after the span above them, where there is one: all but the first."""
 
 
 def total(calls: Sequence[Billed] = BATCH) -> Decimal:
@@ -142,15 +147,23 @@ def options() -> dict[str, Any]:
         Budget(name, usd, per, where={"feature": name} if name in FEATURES else None)
         for name, (usd, per, _) in BUDGETS.items()
     ]
-    return {"component_metrics": True, "baggage_keys": ("tenant.id",), "budgets": budgets}
+    return {
+        "component_metrics": True,
+        "baggage_keys": ("tenant.id",),
+        "budgets": budgets,
+        "rollup": True,
+        "tracer_provider": _PROVIDER,
+    }
 
 
 @contextmanager
 def attributed(feature: str) -> Iterator[None]:
-    """Calls for a feature, made for a tenant whom the baggage names."""
+    """Calls for a feature, made for a tenant whom the baggage names, below a span; that of the digest is over by then."""
     token = attach(set_baggage("tenant.id", TENANT))
     try:
-        with cost_attributes(feature=feature):
+        with cost_attributes(feature=feature), _TRACER.start_as_current_span(feature) as span:
+            if feature == "digest":
+                span.end()
             yield
     finally:
         detach(token)

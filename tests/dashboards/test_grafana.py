@@ -20,6 +20,7 @@ from dashboards.application import (
     EMBEDDINGS,
     FEATURES,
     FLEX,
+    LATE,
     RAISED,
     TENANT,
     UNPRICED,
@@ -259,6 +260,11 @@ def test_failed_calls_are_shown_with_their_error(monitored: Monitored) -> None:
 def test_money_of_calls_that_were_billed_and_still_raised(monitored: Monitored) -> None:
     spent = by(ask(monitored, "Billed and still raised, in the range ($currency)"), "error_type")
     assert spent == {"openai.LengthFinishReasonError": money(RAISED.cost, 2 * BATCHES_A_DAY)}
+
+
+def test_calls_that_outlived_the_span_above_them(monitored: Monitored) -> None:
+    late = by(ask(monitored, "Calls that outlived the span above them"), "gen_ai_request_model")
+    assert sum(late.values()) == pytest.approx(LATE * 2 * 1200 / history.STEP)
 
 
 @pytest.mark.parametrize(
