@@ -17,9 +17,15 @@ from opentelemetry.instrumentation.openai_cost.pricing import PriceBook, Quote, 
 from opentelemetry.instrumentation.openai_cost.usage import Tokens, Usage
 from support import exports
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PRICES = re.search(r"```toml\n(.*?)```", README, re.DOTALL)[1]
 COMMANDS = re.findall(r"^opentelemetry-openai-cost (.*)$", README, re.MULTILINE)
+
+
+def section(title: str) -> str:
+    """A part of the README."""
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.split()[0] not in ("check", "update")])
@@ -45,14 +51,16 @@ def test_the_price_file_of_the_readme_is_accepted_and_prices_as_it_says(tmp_path
     assert [str(quote.amount.normalize()) for quote in amounts.values()] == ["0.9", "2.5", "3.4"]
 
 
-def test_every_option_has_a_row_in_the_readme_and_an_environment_variable():
+def test_every_option_has_a_row_in_the_documentation_and_an_environment_variable():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     for option in fields(config.Config):
-        assert f"| `{option.name}` |" in README
+        assert f"| `{option.name}` |" in page
         name = config.PREFIX + option.name.upper()
         expected = None if option.name in config.NOT_IN_ENVIRONMENT else name
         assert getattr(environment_variables, name, None) == expected
     options = {field.name for field in fields(config.Config)}
     assert {field.name for field in fields(config.Options)} == options - config.IN_CODE
+    assert set(re.findall(r"^\| `(\w+)` \|", section("Configuration"), re.MULTILINE)) < options
 
 
 def test_the_two_lines_of_the_readme_work_with_a_plain_interpreter(tmp_path):

@@ -25,11 +25,23 @@ from support.processes import ROOT, TIMEOUT, console_spans, environment, needs_c
 from support.server import Answer, Server
 
 DOCS = ROOT / "docs"
-PAGES = ("index", "your-prices", "accuracy", "recipes", "migrating")
+PAGES = ("index", "configuration", "attribution", "your-prices", "accuracy", "recipes", "migrating")
 BLOCK = re.compile(
     r"(?:<!-- (?P<key>[\w ]+?)(?:: (?P<value>\S+))? -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
 )
 OTLP = "opentelemetry-exporter-otlp-proto-http"
+SURROUNDINGS = """
+from types import SimpleNamespace
+
+import openai
+
+from opentelemetry.instrumentation.openai_cost import Budget, CostEvent, OpenAICostInstrumentor, cost_attributes, track_cost
+
+client, question, tenant = openai.OpenAI(), "Why?", "acme"
+agent = SimpleNamespace(done=False)
+agent.step = lambda: setattr(agent, "done", True)
+"""
+"""What the application around the blocks of the page on attribution has, as far as they do not say it themselves."""
 THIS_HOST = '\n[hosts."127.0.0.1"]\nprovider = "openai"\n'
 
 
@@ -117,8 +129,10 @@ def follow(block: Block, directory: Path, settings: dict[str, str]) -> str:
 
 def assert_are_packages(names: list[str]) -> None:
     """They are this package, or those that its metadata names, so that a mistyped name is found without a network."""
-    required = {re.split(r"[ ;<>=~!\[]", each)[0] for each in distribution(names[0]).requires or ()}
-    assert set(names[1:]) <= required
+    name, _, extra = names[0].rstrip("]").partition("[")
+    found = distribution(name)
+    assert set(names[1:]) <= {re.split(r"[ ;<>=~!\[]", each)[0] for each in found.requires or ()}
+    assert {extra} <= {"", *found.metadata.get_all("Provides-Extra", ())}
 
 
 def needs_otlp(block: Block) -> bool:
@@ -131,6 +145,8 @@ def needs_otlp(block: Block) -> bool:
 def test_the_commands_of_a_page_succeed(block, demo, directory):
     if "prices.toml" in block.text and sys.version_info < (3, 11):
         pytest.importorskip("tomli")
+    if "OTEL_CONFIG_FILE" in block.text:
+        pytest.importorskip("opentelemetry.configuration", reason="opentelemetry-configuration is not installed")
     printed = follow(block, directory, environment(demo.base_url))
     if "opentelemetry-instrument " in block.text:
         spans = [span for span in console_spans(printed) if "context" in span]
@@ -180,7 +196,7 @@ def accept_everything(server: Server, base: str) -> None:
 @pytest.mark.parametrize("block", of("python"), ids=name)
 def test_a_program_of_a_page_runs_without_a_complaint(block, demo, directory):
     path = directory / "program.py"
-    path.write_text(block.text, encoding="utf-8")
+    path.write_text((SURROUNDINGS if block.page == "attribution" else "") + block.text, encoding="utf-8")
     result = subprocess.run(
         [sys.executable, str(path)],
         env=environment(demo.base_url),
@@ -206,8 +222,9 @@ def test_what_a_page_says_is_printed_is_printed(block, demo, directory):
 def test_no_page_has_a_block_that_nothing_runs():
     run_here = {"sh", "python", "json"}
     others = [block for block in BLOCKS if block.language not in run_here]
-    # A price file is checked by the commands of its page; Phoenix's filter in tests/phoenix.
-    assert {(block.language, block.key) for block in others} == {("toml", "file"), ("text", "filter of Phoenix")}
+    # A price file and a configuration are used by the commands of their pages; Phoenix's filter in tests/phoenix.
+    used = {("toml", "file"), ("yaml", "file"), ("text", "filter of Phoenix")}
+    assert {(block.language, block.key) for block in others} == used
 
 
 def test_the_names_that_the_pages_mention_are_names_of_the_code():
