@@ -26,6 +26,8 @@ OTHER = "_other"
 """Stands on metrics for every value beyond the limit."""
 MAX_LENGTH = 128
 """Longer values are cut, in characters."""
+_MAX_NAMES = 64
+"""Different names that metrics may carry; they come from code, but code may make them of anything."""
 _MAX_REMEMBERED = 1024
 """Combinations of values whose attributes are kept ready."""
 _INT64 = 2**63
@@ -149,17 +151,28 @@ class Attribution:
         exact.update(_values(said))
         if not exact:
             return None
-        counted = {name: self._count(name, cast(_Value, value)) for name, value in exact.items()}
+        counted: dict[str, AttributeValue] = {}
+        for name, value in exact.items():
+            word = self._count(name, cast(_Value, value))
+            if word is not None:
+                counted[name] = word
         return Labels(exact, exact if counted == exact else counted)
 
-    def _count(self, name: str, value: _Value) -> _Value:
+    def _count(self, name: str, value: _Value) -> _Value | None:
+        """A value as metrics carry it; ``None`` if they do not carry its name."""
         with self._lock:
-            seen = self._seen.setdefault(name, set())
-            if value in seen:
-                return value
-            if len(seen) < self._limit:
-                seen.add(value)
-                return value
+            seen = self._seen.get(name)
+            if seen is None and len(self._seen) < _MAX_NAMES:
+                seen = self._seen[name] = set()
+            if seen is not None:
+                if value in seen:
+                    return value
+                if len(seen) < self._limit:
+                    seen.add(value)
+                    return value
+        if seen is None:
+            _report_once(f"openai_cost: attribution has more than {_MAX_NAMES} names; metrics carry no further ones")
+            return None
         _report_once(
             f"openai_cost: {name!r} has more than {self._limit} values (baggage_limit); on metrics, others are counted as {OTHER!r}"
         )

@@ -13,13 +13,16 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, NoOpHistogram, Observation
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from . import semconv
 from .aliases import AliasHistograms
+from .attribution import OTHER
 from .config import Config
 from .endpoints import Response
 from .outcome import Attributes, Outcome
 from .pricing import PriceBook, Quote, Unpriced
+from .provider import Server
 from .usage import MAX_COUNT, Tokens
 from .vocabulary import Vocabulary
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _MAX_MODELS = 500
+_MAX_SERVERS = 200
 _MAX_TIERS = 32
 _MAX_ERROR_TYPES = 200
 
@@ -79,14 +83,19 @@ class Instruments:
                 explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
             )
         self._models = Vocabulary("models", _MAX_MODELS)
+        self._servers = Vocabulary("servers", _MAX_SERVERS)
         self._tiers = Vocabulary("service tiers", _MAX_TIERS)
         self._error_types = Vocabulary("types of errors", _MAX_ERROR_TYPES, "_OTHER")
         self._components = ComponentCounters(meter) if config.component_metrics else None
         self._aliases = AliasHistograms(meter, config.aliases) if config.aliases else None
         self._latest = LatestTokenMetrics(meter) if config.token_metrics == "latest" else None
 
-    def bounded(self, common: Attributes) -> Attributes:
-        """Attributes that several metrics carry, the models among them only so many different ones and so long."""
+    def bounded(self, common: Attributes, server: Server) -> Attributes:
+        """Attributes that several metrics carry, models and servers among them only so many different ones and so long."""
+        if self._servers[server.name] != server.name:
+            common = {**common, SERVER_ADDRESS: OTHER}
+            # So many hosts may have as many ports.
+            del common[SERVER_PORT]
         for name in (gen_ai.GEN_AI_REQUEST_MODEL, gen_ai.GEN_AI_RESPONSE_MODEL):
             model = cast("str | None", common.get(name))
             if model is not None and (word := self._models[model]) != model:

@@ -53,6 +53,7 @@ class Server:
         port: TCP port; the scheme's default where the URL names none.
         price_list: provider whose bundled prices hold here, ``None`` on a host we know no prices of.
         region: label of a regional OpenAI host (``eu`` of ``eu.api.openai.com``).
+        name: address and port in one word.
         attributes: provider, address and port, as spans and metrics state them.
     """
 
@@ -61,10 +62,12 @@ class Server:
     port: int
     price_list: str | None
     region: str | None = None
+    name: str = field(init=False, compare=False)
     attributes: Mapping[str, AttributeValue] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         attributes = {GEN_AI_PROVIDER_NAME: self.provider, SERVER_ADDRESS: self.address, SERVER_PORT: self.port}
+        object.__setattr__(self, "name", f"{self.address}:{self.port}")
         object.__setattr__(self, "attributes", attributes)
 
 

@@ -238,7 +238,7 @@ class Recorder:
             return event
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
-        counted = self._instruments.bounded(common)
+        counted = self._instruments.bounded(common, operation.server)
         try:
             self._tell(operation, response, outcome, counted, error_type)
         except Exception as problem:
@@ -292,7 +292,8 @@ class Recorder:
         error_type = response.error_type if error is None else qualified_name(error)
         response = response._replace(usage=None)
         self._describe(operation, response, error_type, {})
-        self._instruments.record_operation(operation, response, self._instruments.bounded(common), error_type)
+        counted = self._instruments.bounded(common, operation.server)
+        self._instruments.record_operation(operation, response, counted, error_type)
 
     def _is_due(self, operation: Operation, response: Response) -> bool:
         """Whether what this call started or went on with has still to be counted: another call may have done so meanwhile."""
@@ -325,7 +326,7 @@ class Recorder:
         attributes = {**self._common(operation, response, owed.account), gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
         if owed.request.model is not None:
             attributes[gen_ai.GEN_AI_REQUEST_MODEL] = owed.request.model
-        counted = self._instruments.bounded(attributes)
+        counted = self._instruments.bounded(attributes, operation.server)
         return self._settle(outcome, attributes, counted, operation.context, response, owed.account)
 
     def _outcome(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
