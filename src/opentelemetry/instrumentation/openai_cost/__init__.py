@@ -38,6 +38,7 @@ from .attribution import cost_attributes
 from .budget import Budget, Budgets, show_budgets
 from .config import Config, Options, resolve
 from .event import CostEvent
+from .fork import free_after_fork
 from .package import _instruments  # pyright: ignore[reportPrivateUsage]  # the name that OpenTelemetry's tools read
 from .rollup import Rollup
 from .tracking import track_cost
@@ -69,7 +70,7 @@ class OpenAICostInstrumentor(BaseInstrumentor):
     _summary: Summary | None = None
     _config = Config()
     _providers: tuple[TracerProvider | None, MeterProvider | None] = (None, None)
-    _lock = Lock()
+    _lock = free_after_fork(Lock())
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The versions of openai that are instrumented."""

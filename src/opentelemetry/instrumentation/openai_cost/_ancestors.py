@@ -13,6 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import TracerProvider
 
+from .fork import free_after_fork
 from .rollup import Rollup
 
 
@@ -40,7 +41,7 @@ class AncestorProcessor(SpanProcessor):
 
 
 _PROCESSORS: WeakKeyDictionary[TracerProvider, AncestorProcessor] = WeakKeyDictionary()
-_LOCK = Lock()
+_LOCK = free_after_fork(Lock())
 
 
 def listen(provider: TracerProvider, rollup: Rollup) -> Callable[[], None]:

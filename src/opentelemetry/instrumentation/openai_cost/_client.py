@@ -25,6 +25,7 @@ from ._stream_usage import StreamUsage
 from ._websocket import SocketPatch
 from ._wrapping import OurWrapper, Wrapper, holds_ours
 from .endpoints._fields import NOTHING, Fields
+from .fork import free_after_fork
 from .operation import Operation
 from .provider import Server, server
 from .recorder import Recorder
@@ -65,7 +66,7 @@ class ClientPatch:
         self._stream_usage = StreamUsage()
         self._sockets = SocketPatch(recorder)
         self._restores: list[Callable[[], None]] = []
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
 
     def install(self) -> None:
         """Wraps the methods of the loaded SDK. Does nothing where they are wrapped already."""

@@ -22,6 +22,7 @@ from . import endpoints
 from ._in_flight import InFlight
 from ._wrapping import OurWrapper, holds_ours
 from .endpoints._fields import NOTHING, Fields, items
+from .fork import free_after_fork
 from .operation import Operation
 from .provider import Server, server
 from .recorder import Recorder
@@ -54,7 +55,7 @@ class LegacyPatch:
         self._recorder = recorder
         self._in_flight = InFlight()
         self._restores: list[Callable[[], None]] = []
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
 
     def install(self) -> None:
         """Wraps the methods of the loaded SDK. Does nothing where they are wrapped already."""

@@ -22,6 +22,7 @@ from opentelemetry.util.types import AttributeValue
 from . import aliases, semconv
 from .config import Alias
 from .endpoints import Kind
+from .fork import free_after_fork
 from .money import EXACT
 
 _INVOCATION_MODULE = "opentelemetry.util.genai.invocation"
@@ -70,7 +71,7 @@ class Enclosing:
 
     def __init__(self, write: Callable[[Mapping[str, AttributeValue], list[str]], None]) -> None:
         self._write = write
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._calls = 0
         self._sums: dict[str, Decimal] = {}
         self._unpriced: str | None = None
@@ -159,7 +160,7 @@ def current_span(context: Context) -> Enclosing | None:
 
 
 _SPANS: WeakKeyDictionary[Span, Enclosing] = WeakKeyDictionary()
-_SPANS_LOCK = Lock()
+_SPANS_LOCK = free_after_fork(Lock())
 _OURS = "_openai_cost_enclosing"
 
 

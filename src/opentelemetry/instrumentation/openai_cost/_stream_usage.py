@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from ._body import BOUNDARY, HttpResponse, event_data, parse
 from .endpoints._facts import MAX_DOCUMENT
 from .endpoints._fields import NOTHING, Fields
+from .fork import free_after_fork
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -47,7 +48,7 @@ class StreamUsage:
     def __init__(self) -> None:
         self._refusing: OrderedDict[_Host, None] = OrderedDict()
         # Garbage collection may end a stream in here, and whoever is told of its cost may make another call.
-        self._lock = RLock()
+        self._lock = free_after_fork(RLock())
 
     def ask(self, operation: Operation, client: object, args: _Args, kwargs: _Kwargs) -> ChangedRequest | None:
         """The request as it goes out instead of the caller's.

@@ -18,6 +18,7 @@ from opentelemetry.baggage import get_all
 from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.util.types import AttributeValue
 
+from .fork import free_after_fork
 from .scope import Held, Scope
 
 _logger = logging.getLogger(__package__)
@@ -113,7 +114,7 @@ class Attribution:
         self._keys, self._limit = tuple(keys), limit
         self._seen: dict[str, set[_Value]] = {}
         self._remembered: dict[tuple[object, ...], Labels | None] = {}
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
 
     def read(self, context: Context) -> Labels | None:
         """Whose money a call in this context is; ``None`` where nothing says so."""

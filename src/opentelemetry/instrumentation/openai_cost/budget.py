@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ from typing import Literal, get_args
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.util.types import AttributeValue
 
-from . import semconv
+from . import fork, semconv
+from .fork import free_after_fork
 from .money import EXACT, amount
 
 Period = Literal["hour", "day", "week", "month"]
@@ -93,7 +93,8 @@ class Budgets:
 
     def __init__(self, budgets: Iterable[Budget], clock: Callable[[], float] = time.time) -> None:
         self._accounts = [_Account(budget) for budget in budgets]
-        self._clock, self._lock, self._process = clock, Lock(), os.getpid()
+        self._clock, self._process = clock, fork.process
+        self._lock = free_after_fork(Lock())
 
     def add(self, amount: Decimal | None, currency: str | None, attributes: Mapping[str, AttributeValue]) -> None:
         """Adds one operation to the budgets that it falls under.
@@ -104,8 +105,8 @@ class Budgets:
             attributes: what the budgets choose by.
         """
         now = self._clock()
-        with self._own_lock():
-            for account in self._accounts:
+        with self._lock:
+            for account in self._own_accounts():
                 if account.holds_for(attributes):
                     account.turn_to(now)
                     if amount is not None and currency == "USD":
@@ -116,18 +117,18 @@ class Budgets:
     def observe(self, read: Callable[[_Account], float | int]) -> list[Observation]:
         """How each budget stands now."""
         now = self._clock()
-        with self._own_lock():
-            for account in self._accounts:
+        with self._lock:
+            accounts = self._own_accounts()
+            for account in accounts:
                 account.turn_to(now)
-            return [Observation(read(account), account.attributes) for account in self._accounts]
+            return [Observation(read(account), account.attributes) for account in accounts]
 
-    def _own_lock(self) -> Lock:
-        """The lock; a forked process begins with nothing spent, so that no amount is shown by two."""
-        if self._process != os.getpid():
-            # Not the lock either: the process that was copied may have held it.
+    def _own_accounts(self) -> list[_Account]:
+        """A forked process begins with nothing spent, so that no amount is shown by two."""
+        if self._process != fork.process:
             self._accounts = [_Account(account.budget) for account in self._accounts]
-            self._lock, self._process = Lock(), os.getpid()
-        return self._lock
+            self._process = fork.process
+        return self._accounts
 
 
 def show_budgets(meter: Meter, budgets: Callable[[], Budgets | None]) -> None:

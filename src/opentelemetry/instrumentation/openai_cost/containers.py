@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from threading import Lock
 
+from .fork import free_after_fork
 from .usage import Fee, Usage
 
 _MAX_IDS = 10_000
@@ -17,7 +18,7 @@ class Containers:
     """Ids of the containers that were made or used here. An expired one is never used again (OpenAI guide, "Code interpreter")."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._ids: dict[str, None] = {}
 
     def billed(self, usage: Usage, *, made: bool) -> Usage:

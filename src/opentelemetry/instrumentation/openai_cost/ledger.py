@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
+from . import fork
 from .account import Account
 from .endpoints import Request
+from .fork import free_after_fork
 
 _MAX_IDS = 10_000
 """Ids remembered of each kind; the oldest are forgotten first."""
@@ -24,19 +26,21 @@ class Started:
         endpoint: the price book's name of the endpoint.
         request: what the starting request said.
         account: whose money it is.
+        process: where it was started.
     """
 
     operation: str
     endpoint: str
     request: Request
     account: Account | None = None
+    process: int = field(default_factory=lambda: fork.process)
 
 
 class Ledger:
     """Ids of background responses, batches, videos and runs: those in progress, and those that have been counted."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._started: OrderedDict[str, Started] = OrderedDict()
         self._counted: OrderedDict[str, None] = OrderedDict()
 
@@ -69,7 +73,9 @@ class Ledger:
         with self._lock:
             if identifier in self._counted:
                 return None
-            started = self._started.pop(identifier, foreign)
+            started = self._started.pop(identifier, None)
+            if started is None or started.process != fork.process:
+                started = foreign
             if started is not None:
                 self._counted[identifier] = None
                 _trim(self._counted)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
-from . import _body, _stream_usage
+from . import _body, _stream_usage, fork
 from .endpoints import Endpoint, EventReader, Request, Response
 from .endpoints._fields import fields
 from .provider import Server
@@ -61,6 +61,7 @@ class Operation:
         "headers",
         "hides_usage",
         "observed",
+        "process",
         "request",
         "server",
         "span",
@@ -83,6 +84,7 @@ class Operation:
         self.hides_usage = False
         self.headers: Mapping[str, str] | None = None
         self.began = time()
+        self.process = fork.process
         self._recorder = recorder
         self._ending = Lock()
         self._started = perf_counter()

@@ -27,7 +27,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from . import _nesting, aliases, semconv
+from . import _nesting, aliases, fork, semconv
 from .account import Account, Accounts
 from .config import Config
 from .containers import Containers
@@ -189,6 +189,9 @@ class Recorder:
 
     def end(self, operation: Operation, response: Response | None, error: BaseException | None) -> None:
         """Prices the operation and writes everything about it. Never raises."""
+        if operation.process != fork.process:
+            # Whoever began it counts it, and has a span to end.
+            return
         event = None
         try:
             event = self._record(operation, response or Response(), error)

@@ -25,6 +25,7 @@ from opentelemetry.trace import (
 )
 
 from . import semconv
+from .fork import free_after_fork
 from .money import EXACT
 
 _logger = logging.getLogger(__package__)
@@ -52,7 +53,7 @@ class Rollup:
     def __init__(self, provider: TracerProvider | None = None) -> None:
         self._provider = provider
         self._nodes: dict[_Key, Node] = {}
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._stop: Callable[[], None] | None = None
         self._is_listening = False
         self._listen()

@@ -14,7 +14,9 @@ from typing import TextIO
 
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 
+from . import fork
 from .endpoints import Response
+from .fork import free_after_fork
 from .money import EXACT
 from .outcome import Outcome, ProviderCost
 from .pricing import Quote, Unpriced
@@ -27,7 +29,8 @@ class Summary:
     """The totals of one process. A forked process begins with none, so that no call is printed by two."""
 
     def __init__(self) -> None:
-        self._totals, self._lock, self._process = Totals(), Lock(), os.getpid()
+        self._totals, self._process = Totals(), fork.process
+        self._lock = free_after_fork(Lock())
         atexit.register(self.end)
 
     def add(self, outcome: Outcome, attributes: Mapping[str, object], response: Response, error: str | None) -> None:
@@ -40,10 +43,9 @@ class Summary:
             error: type of the error that the call ended in.
         """
         call = _call(outcome, attributes, response, error)
-        if self._process != os.getpid():
-            # Not the lock either: the process that was copied may have held it.
-            self._totals, self._lock, self._process = Totals(), Lock(), os.getpid()
         with self._lock:
+            if self._process != fork.process:
+                self._totals, self._process = Totals(), fork.process
             self._totals.add(call)
 
     def end(self) -> None:
@@ -51,7 +53,7 @@ class Summary:
         atexit.unregister(self.end)
         # At the exit there may be no standard error any more, or nobody who reads it.
         with suppress(Exception):
-            if self._process == os.getpid():
+            if self._process == fork.process:
                 with self._lock:
                     totals, self._totals = self._totals, Totals()
                 stream: TextIO | None = sys.stderr

@@ -13,6 +13,7 @@ from typing import cast
 from opentelemetry.context import Context, create_key, get_current
 
 from .event import CostEvent
+from .fork import free_after_fork
 from .money import EXACT, amount
 from .scope import Held, Scope
 from .usage import MAX_COUNT, Tokens
@@ -134,7 +135,7 @@ class Cost:
 
     def __init__(self, limit: Decimal | None, currency: str, outer: Cost | None) -> None:
         self._limit, self._currency, self._outer = limit, currency, outer
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._all = _Totals()
         self._models: dict[str, _Totals] = {}
         self._reasons: dict[str, int] = {}

@@ -8,6 +8,7 @@ import logging
 from threading import Lock
 
 from .attribution import MAX_LENGTH, OTHER
+from .fork import free_after_fork
 
 _logger = logging.getLogger(__package__)
 
@@ -30,7 +31,7 @@ class Vocabulary(dict[str, str]):
         super().__init__()
         self._what, self._limit, self._other = what, limit, other
         self._has_overflowed = False
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
 
     def __missing__(self, value: str) -> str:
         """The word of a value that is new, or too long."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from threading import Lock
 
+from ..fork import free_after_fork
 from .meter import Meter
 
 _MAX_IDS = 10_000
@@ -16,7 +17,7 @@ class Counted:
     """What was counted on any connection: responses and sessions may be seen on more than one, and are billed once."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._ids: dict[str, None] = {}
         self._meters: dict[str, Meter] = {}
 

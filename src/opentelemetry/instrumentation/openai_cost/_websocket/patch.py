@@ -17,6 +17,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from .._wrapping import OurWrapper, Wrapper
 from ..endpoints._fields import fields
+from ..fork import free_after_fork
 from ..operation import inside_telemetry
 from ..recorder import Recorder
 from .connection import Connection
@@ -55,7 +56,7 @@ class SocketPatch:
         self._restores: list[Callable[[], None]] = []
         self._installed = False
         self._hooked = False
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
 
     def install(self) -> None:
         """Wraps the connections of the modules that are loaded, and the others when they will be."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+from ..fork import free_after_fork
 from . import overrides
 from .book import PriceBook, bundled_data
 from .overrides import Overrides, PriceFileError
@@ -33,7 +34,7 @@ class PriceSource:
     def __init__(self, prices: Path | None = None, book: Path | None = None, *, reload: bool = False) -> None:
         self._prices, self._path = prices, book
         self._reload = reload and prices is not None
-        self._lock = Lock()
+        self._lock = free_after_fork(Lock())
         self._book: PriceBook | None = None
         self._data: Mapping[str, object] = {}
         self._seen: tuple[int, int] | None = None
