@@ -29,9 +29,10 @@ from .arguments import (
     given_data,
     given_overrides,
 )
+from .comparison import Row, beside, beside_calls
 from .layout import Alignment, as_json, number, table, wrapped
 from .organization import ApiError, client, costs, usage
-from .reckoning import Prices, Row, beside, beside_calls, of_calls, of_usage
+from .reckoning import Prices, of_calls, of_usage
 from .report import read
 from .telemetry import Span, Unread
 
