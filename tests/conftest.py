@@ -25,7 +25,7 @@ from support.clients import (  # noqa: E402
 )
 from support.lacks import lack  # noqa: E402
 from support.server import Server  # noqa: E402
-from support.telemetry import Telemetry  # noqa: E402
+from support.telemetry import Telemetry, instrumenting  # noqa: E402
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -145,14 +145,4 @@ def instrument(telemetry: Telemetry) -> Iterator[Callable[..., Any]]:
     """``instrument(**options)`` instruments with the test's providers; undone afterwards whatever happens."""
     from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
 
-    instrumentor = OpenAICostInstrumentor()
-
-    def start(**options: Any) -> OpenAICostInstrumentor:
-        options.setdefault("tracer_provider", telemetry.tracer_provider)
-        options.setdefault("meter_provider", telemetry.meter_provider)
-        instrumentor.instrument(**options)
-        return instrumentor
-
-    yield start
-    if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()
+    yield from instrumenting(OpenAICostInstrumentor(), telemetry)

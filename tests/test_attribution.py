@@ -14,12 +14,10 @@ from opentelemetry.context import attach, detach, get_current
 
 from opentelemetry import baggage
 from opentelemetry.instrumentation.openai_cost import cost_attributes
-from support.clients import OPENAI_VERSION
+from support.clients import needs_late_responses
 from support.expect import COST, DURATION, FIRST_CHUNK, TOKENS, UNPRICED, ask, chat, streamed
 from support.payloads import payload
 from support.server import json_answer, sse_answer
-
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 
 
 @pytest.fixture
@@ -410,7 +408,7 @@ def test_nothing_is_sent_to_the_server(server, client, instrument):
     assert "acme-secret" not in str(request.headers) + request.body.decode()
 
 
-@needs_responses
+@needs_late_responses
 def test_a_background_response_is_the_money_of_whoever_started_it(server, client, instrument, telemetry):
     api = client()
     instrument()

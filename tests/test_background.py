@@ -6,14 +6,13 @@ import threading
 
 import pytest
 
-from support.clients import OPENAI_VERSION
+from support.clients import OPENAI_VERSION, needs_late_responses
 from support.payloads import event, events, payload
 from support.server import Gate, json_answer, sse_answer
 
 COST = "gen_ai.client.operation.cost"
 UNPRICED = "openai_cost.unpriced_operations"
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 needs_videos = pytest.mark.skipif(OPENAI_VERSION < (2, 2), reason="the client has no videos")
 
 
@@ -31,7 +30,7 @@ def costs(telemetry):
 PRICE = 36 * 4e-6 + 87 * 20e-6
 
 
-@needs_responses
+@needs_late_responses
 def test_a_background_response_is_counted_once_when_it_is_first_seen_finished(server, client, instrument, telemetry):
     instrument()
     queued = stored("queued", usage=False)
@@ -55,7 +54,7 @@ def test_a_background_response_is_counted_once_when_it_is_first_seen_finished(se
     assert (attributes["openai_cost.unpriced.reason"], point.value) == ("background", 1)
 
 
-@needs_responses
+@needs_late_responses
 def test_the_completion_window_of_the_request_is_remembered_for_the_price(server, client, instrument, telemetry):
     instrument()
     server.queue(json_answer(stored("queued", usage=False, model="gpt-6.2-sol")))
@@ -71,7 +70,7 @@ def test_the_completion_window_of_the_request_is_remembered_for_the_price(server
     assert costs(telemetry) == [(1, pytest.approx((36 * 2e-6 + 87 * 10e-6) * 0.7, abs=1e-12))]
 
 
-@needs_responses
+@needs_late_responses
 def test_what_another_process_created_is_left_to_it(server, client, instrument, telemetry):
     instrument()
     server.queue(json_answer(stored("completed")))
@@ -79,7 +78,7 @@ def test_what_another_process_created_is_left_to_it(server, client, instrument, 
     assert costs(telemetry) == []
 
 
-@needs_responses
+@needs_late_responses
 def test_what_another_process_created_is_counted_once_if_asked_for(server, client, instrument, telemetry):
     instrument(count_foreign=True)
     server.queue(json_answer(stored("completed")))
@@ -90,7 +89,7 @@ def test_what_another_process_created_is_counted_once_if_asked_for(server, clien
     assert costs(telemetry) == [(1, pytest.approx(PRICE, abs=1e-12))]
 
 
-@needs_responses
+@needs_late_responses
 def test_a_stored_response_that_was_not_made_in_the_background_is_never_counted(server, client, instrument, telemetry):
     instrument(count_foreign=True)
     server.queue(json_answer(stored("completed", background=False)))
@@ -98,7 +97,7 @@ def test_a_stored_response_that_was_not_made_in_the_background_is_never_counted(
     assert costs(telemetry) == []
 
 
-@needs_responses
+@needs_late_responses
 def test_a_cancelled_response_is_settled_with_the_usage_it_reports(server, client, instrument, telemetry):
     instrument()
     server.queue(json_answer(stored("queued", usage=False)))
@@ -171,7 +170,7 @@ def test_a_streamed_run_brings_its_own_usage(server, client, instrument, telemet
     assert costs(telemetry) == [(1, pytest.approx((123 * 2.5 + 456 * 10) / 1e6, abs=1e-12))]
 
 
-@needs_responses
+@needs_late_responses
 def test_a_background_stream_that_ends_is_not_counted_again_when_read(server, client, instrument, telemetry):
     instrument()
     server.queue(sse_answer(events("response_stream_background_queued.sse")))
@@ -192,7 +191,7 @@ def finished_stream():
     ]
 
 
-@needs_responses
+@needs_late_responses
 @pytest.mark.parametrize("count_foreign", [False, True])
 def test_a_background_stream_is_counted_once_when_another_thread_reads_the_response_meanwhile(
     server, client, instrument, telemetry, count_foreign
@@ -216,7 +215,7 @@ def test_a_background_stream_is_counted_once_when_another_thread_reads_the_respo
     assert described.attributes["gen_ai.usage.cost.amount"] == pytest.approx(PRICE, abs=1e-12)
 
 
-@needs_responses
+@needs_late_responses
 @pytest.mark.parametrize("turn", range(5))
 def test_a_background_stream_and_many_readers_at_its_very_end_count_once(server, client, instrument, telemetry, turn):
     instrument(count_foreign=True)

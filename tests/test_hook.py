@@ -16,14 +16,13 @@ from opentelemetry.context import attach, detach
 
 from opentelemetry import baggage, trace
 from opentelemetry.instrumentation.openai_cost import CostEvent, cost_attributes
-from support.clients import OPENAI_VERSION
+from support.clients import OPENAI_VERSION, needs_late_responses
 from support.expect import COST, ask, chat, streamed
 from support.payloads import payload
 from support.server import json_answer, sse_answer
 
 ONE = Decimal("0.035")
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 needs_containers = pytest.mark.skipif(OPENAI_VERSION < (1, 81), reason="the client has no containers")
 
 
@@ -118,7 +117,7 @@ def test_a_stream_is_announced_when_it_ends(server, client, instrument, events):
     assert [event.amount for event in events] == [ONE]
 
 
-@needs_responses
+@needs_late_responses
 def test_every_amount_is_in_one_event_jobs_included(server, client, instrument, telemetry, events):
     instrument(cost_hook=events.append)
     api = client()

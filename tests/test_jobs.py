@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.instrumentation.openai_cost import ledger
 from opentelemetry.instrumentation.openai_cost.endpoints import Request
 from opentelemetry.instrumentation.openai_cost.pricing import PriceBook
-from support.clients import OPENAI_VERSION
+from support.clients import OPENAI_VERSION, needs_late_responses
 from support.expect import (
     AT_OPENAI,
     COST,
@@ -36,7 +36,6 @@ from support.ways import WAYS, async_call, call
 # The client marks the whole of the Assistants API and of videos as deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 needs_videos = pytest.mark.skipif(OPENAI_VERSION < (2, 2), reason="the client has no videos")
 
 QUEUED = payload("response_background_queued.json")
@@ -100,7 +99,7 @@ JOBS = [
             start="chat gpt-5.6-sol",
         ),
         id="response",
-        marks=needs_responses,
+        marks=needs_late_responses,
     ),
     pytest.param(
         Job(
@@ -378,7 +377,7 @@ def test_a_failure_of_ours_while_a_job_is_priced_is_counted_and_harms_nothing(
 # --- responses ---
 
 
-@needs_responses
+@needs_late_responses
 @pytest.mark.parametrize("way", WAYS)
 def test_cancelling_a_response_reads_it_and_settles_it(server, client, instrument, telemetry, way):
     instrument()
@@ -406,7 +405,7 @@ def test_cancelling_a_response_reads_it_and_settles_it(server, client, instrumen
     assert (point.count, money(point.sum)) == (1, Decimal("0.001884"))
 
 
-@needs_responses
+@needs_late_responses
 def test_a_response_cancelled_before_it_used_anything_costs_nothing(server, client, instrument, telemetry):
     instrument()
     server.queue(json_answer(QUEUED), json_answer(payload("response_cancelled.json")))
@@ -454,7 +453,7 @@ def assert_resumed(telemetry):
     assert telemetry.point(FIRST_CHUNK, **{"gen_ai.operation.name": "fetch_response"})[1].count == 1
 
 
-@needs_responses
+@needs_late_responses
 @pytest.mark.parametrize("way", WAYS)
 def test_a_stream_taken_up_again_is_a_fetch_and_settles_the_response(server, client, instrument, telemetry, way):
     instrument()
@@ -469,7 +468,7 @@ def test_a_stream_taken_up_again_is_a_fetch_and_settles_the_response(server, cli
     assert_resumed(telemetry)
 
 
-@needs_responses
+@needs_late_responses
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_asynchronous_stream_taken_up_again_is_the_same(server, async_client, instrument, telemetry, way):
     instrument()
@@ -483,7 +482,7 @@ async def test_an_asynchronous_stream_taken_up_again_is_the_same(server, async_c
     assert_resumed(telemetry)
 
 
-@needs_responses
+@needs_late_responses
 def test_a_response_whose_stream_was_cut_is_counted_when_it_is_read(server, client, instrument, telemetry):
     instrument()
     answer = events("response_stream_background_queued.sse")
@@ -504,7 +503,7 @@ def test_a_response_whose_stream_was_cut_is_counted_when_it_is_read(server, clie
     assert telemetry.point(UNPRICED)[1].value == 1
 
 
-@needs_responses
+@needs_late_responses
 def test_a_response_whose_stream_was_left_is_counted_when_it_is_read(server, client, instrument, telemetry):
     instrument()
     server.queue(sse_answer(events("response_stream_background_queued.sse")))
@@ -518,7 +517,7 @@ def test_a_response_whose_stream_was_left_is_counted_when_it_is_read(server, cli
     assert (point.count, money(point.sum)) == (1, Decimal("0.001884"))
 
 
-@needs_responses
+@needs_late_responses
 @pytest.mark.parametrize("way", WAYS)
 def test_a_finished_response_is_found_finished_however_large_it_is(server, client, instrument, telemetry, way):
     instrument()

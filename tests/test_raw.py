@@ -9,13 +9,11 @@ import json
 import openai
 import pytest
 
-from support.clients import OPENAI_VERSION
+from support.clients import needs_responses
 from support.expect import MESSAGES, ask, assert_abandoned, assert_priced, chat, money, response, streamed
 from support.payloads import payload
 from support.server import json_answer, sse_answer
 from support.ways import call
-
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 
 REQUEST = {"model": "gpt-5.5", "messages": MESSAGES}
 PRICE = "0.035"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from support.clients import OPENAI_VERSION
+from support.clients import needs_responses
 from support.expect import (
     COST,
     ask,
@@ -18,8 +18,6 @@ from support.expect import (
     streamed,
 )
 from support.server import json_answer, sse_answer
-
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 
 # --- amounts that the far end reports ---
 

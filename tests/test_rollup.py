@@ -17,7 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
-from support.clients import OPENAI_VERSION
+from support.clients import needs_late_responses
 from support.expect import COST, ask, chat, money, streamed
 from support.payloads import payload
 from support.server import json_answer, sse_answer
@@ -25,8 +25,6 @@ from support.telemetry import Telemetry
 
 AMOUNT, CALLS, UNPRICED = "openai_cost.rollup.amount", "openai_cost.rollup.calls", "openai_cost.rollup.unpriced"
 LATE = "openai_cost.rollup.late"
-
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 
 
 @pytest.fixture
@@ -235,7 +233,7 @@ def test_it_does_not_need_spans_of_ours(server, client, instrument, telemetry, t
     assert totals(telemetry) == {"step": (0.07, 2, None), "request": (0.07, 2, None)}
 
 
-@needs_responses
+@needs_late_responses
 def test_a_background_response_is_one_call_on_the_spans_that_started_it(server, client, instrument, telemetry, tracer):
     instrument(rollup=True)
     api = client()

@@ -22,7 +22,7 @@ from opentelemetry.trace import StatusCode
 
 from opentelemetry.instrumentation.openai_cost import _stream_usage
 from opentelemetry.instrumentation.openai_cost._stream_usage import EventFilter
-from support.clients import OPENAI_VERSION
+from support.clients import OPENAI_VERSION, needs_helpers, needs_responses
 from support.expect import (
     COST,
     MESSAGES,
@@ -35,9 +35,6 @@ from support.expect import (
 )
 from support.payloads import DONE, event, events
 from support.server import Answer, Cut, Gate, json_answer, sse_answer
-
-needs_helpers = pytest.mark.skipif(OPENAI_VERSION < (1, 92), reason="the client has no stream helper there")
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 
 PRICE = "0.035"
 VARIABLE = "OTEL_INSTRUMENTATION_OPENAI_COST_STREAM_USAGE"
@@ -171,15 +168,19 @@ READINGS = {
 }
 
 
+def assert_seen_alike(read, one, instrument):
+    """The application reads the same of the answer to a request that was changed as it had read of its own."""
+    expected = read(one)
+    instrument(stream_usage="request")
+    assert read(one) == expected
+
+
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("stream", STREAMS)
 def test_the_application_sees_what_it_would_have_seen(server, client, instrument, telemetry, reading, stream):
     unasked, asked = both(stream)
     server.queue(sse_answer(unasked), sse_answer(asked))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert server.requests[1].json["stream_options"] == {"include_usage": True}
     assert_priced(telemetry, PRICE)
 
@@ -189,10 +190,7 @@ def test_the_application_sees_what_it_would_have_seen(server, client, instrument
 def test_it_sees_the_same_wherever_the_bytes_are_cut(server, client, instrument, telemetry, reading, split):
     unasked, asked = both("tools")
     server.queue(sse_answer(unasked, split=split), sse_answer(asked, split=split))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 
@@ -202,10 +200,7 @@ def test_it_sees_the_same_wherever_the_bytes_are_cut(server, client, instrument,
 def test_it_sees_the_same_however_the_server_writes(server, client, instrument, telemetry, reading, form, stream):
     unasked, asked = both(stream, form)
     server.queue(sse_answer(unasked), sse_answer(asked))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 
@@ -215,10 +210,7 @@ def test_it_sees_the_same_however_the_server_writes(server, client, instrument, 
 def test_it_sees_the_same_with_other_line_ends(server, client, instrument, telemetry, reading, ending, split):
     answers = [[one.replace(b"\n", ending) for one in each] for each in both("tools")]
     server.queue(*(sse_answer(each, split=split) for each in answers))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 
@@ -226,10 +218,7 @@ def test_it_sees_the_same_with_other_line_ends(server, client, instrument, telem
 def test_it_sees_the_same_of_an_end_without_a_blank_line(server, client, instrument, telemetry, reading):
     answers = [[*each[:-1], b"data: [DONE]"] for each in both()]
     server.queue(*map(sse_answer, answers))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 
@@ -239,10 +228,7 @@ def test_a_usage_that_ends_the_stream_without_a_blank_line_is_kept_from_it(
 ):
     unasked, asked = both()
     server.queue(sse_answer(unasked[:-1]), sse_answer([*asked[:-2], asked[-2].rstrip(b"\n")]))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 
@@ -253,10 +239,7 @@ def test_it_sees_the_same_of_an_answer_that_is_compressed_all_the_same(
 ):
     unasked, asked = both()
     server.queue(sse_answer(unasked), sse_answer(asked, gzip=True, split=split))
-    one = client()
-    expected = READINGS[reading](one)
-    instrument(stream_usage="request")
-    assert READINGS[reading](one) == expected
+    assert_seen_alike(READINGS[reading], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 
@@ -268,20 +251,14 @@ def test_it_sees_the_same_of_recorded_streams(server, client, instrument, teleme
         asked = events("chat_stream_azure.sse")
         unasked = [*asked[:-2], DONE]
     server.queue(sse_answer(unasked), sse_answer(asked))
-    one = client()
-    expected = READINGS["bytes"](one)
-    instrument(stream_usage="request")
-    assert READINGS["bytes"](one) == expected
+    assert_seen_alike(READINGS["bytes"], client(), instrument)
     assert telemetry.attributes()["openai_cost.status"] == "priced"
 
 
 def test_a_usage_beside_choices_is_the_server_s_own_and_stays(server, client, instrument, telemetry):
     answer = sse_answer([event({**chunk(content="x", finish="stop"), "usage": USAGE}), DONE])
     server.queue(answer, answer)
-    one = client()
-    expected = READINGS["bytes"](one)
-    instrument(stream_usage="request")
-    assert READINGS["bytes"](one) == expected
+    assert_seen_alike(READINGS["bytes"], client(), instrument)
     assert_priced(telemetry, PRICE)
 
 

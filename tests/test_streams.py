@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.trace import INVALID_SPAN, StatusCode, get_current_span
 
 from opentelemetry.instrumentation.openai_cost.operation import Operation
-from support.clients import OPENAI_VERSION
+from support.clients import OPENAI_VERSION, needs_helpers, needs_responses
 from support.expect import (
     COST,
     MESSAGES,
@@ -29,10 +29,8 @@ from support.expect import (
 from support.payloads import DONE, event, events
 from support.server import Cut, Gate, sse_answer
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 # Clients before 1.14 have words of their own for what the server says.
 ERROR_IN_STREAM = "The server had an error" if OPENAI_VERSION >= (1, 14) else "An error oc+urred during streaming"
-needs_helpers = pytest.mark.skipif(OPENAI_VERSION < (1, 92), reason="the client has no stream helper there")
 
 PRICE = "0.035"
 

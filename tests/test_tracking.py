@@ -17,7 +17,7 @@ import openai
 import pytest
 
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor, track_cost
-from support.clients import OPENAI_VERSION, http
+from support.clients import OPENAI_VERSION, http, needs_late_responses
 from support.expect import ask, chat, streamed
 from support.payloads import payload
 from support.server import Gate, json_answer, sse_answer
@@ -25,7 +25,6 @@ from support.server import Gate, json_answer, sse_answer
 ONE = Decimal("0.035")
 """What the smallest request costs: 1000 tokens in at 5 and 1000 out at 30 USD a million."""
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this")
 needs_containers = pytest.mark.skipif(OPENAI_VERSION < (1, 81), reason="the client has no containers")
 
 
@@ -272,7 +271,7 @@ def test_another_thread_may_read_while_calls_end(server, client, instrument):
     assert (cost.calls, cost.total) == (2, 2 * ONE)
 
 
-@needs_responses
+@needs_late_responses
 def test_a_background_response_is_one_call_and_priced_when_seen_finished(server, client, instrument):
     instrument()
     api = client()

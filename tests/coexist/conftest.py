@@ -12,7 +12,7 @@ import pytest
 pytest.register_assert_rewrite("coexist.calls", "coexist.process")
 
 from coexist.patched import entries, restore  # noqa: E402
-from support.telemetry import Telemetry  # noqa: E402
+from support.telemetry import Telemetry, instrumenting  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -23,27 +23,15 @@ def pristine() -> Iterator[None]:
     restore(before)
 
 
-def _starter(module: str, telemetry: Telemetry) -> Iterator[Callable[..., Any]]:
-    instrumentor = import_module(module).OpenAIInstrumentor()
-
-    def start(**options: Any) -> Any:
-        options.setdefault("tracer_provider", telemetry.tracer_provider)
-        options.setdefault("meter_provider", telemetry.meter_provider)
-        instrumentor.instrument(**options)
-        return instrumentor
-
-    yield start
-    if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()
-
-
 @pytest.fixture
 def official(telemetry: Telemetry) -> Iterator[Callable[..., Any]]:
     """``official(**options)`` instruments with the official package."""
-    yield from _starter("opentelemetry.instrumentation.genai.openai", telemetry)
+    yield from instrumenting(
+        import_module("opentelemetry.instrumentation.genai.openai").OpenAIInstrumentor(), telemetry
+    )
 
 
 @pytest.fixture
 def openinference(telemetry: Telemetry) -> Iterator[Callable[..., Any]]:
     """``openinference(**options)`` instruments with OpenInference."""
-    yield from _starter("openinference.instrumentation.openai", telemetry)
+    yield from instrumenting(import_module("openinference.instrumentation.openai").OpenAIInstrumentor(), telemetry)

@@ -27,6 +27,7 @@ from coexist.calls import (
     scopes,
     spans_of,
 )
+from coexist.orders import ORDERS, in_order
 from coexist.patched import changed, entries
 from support.expect import (
     AT_OPENAI,
@@ -47,21 +48,13 @@ from support.payloads import payload
 from support.server import Gate, json_answer, sse_answer
 from support.telemetry import Telemetry
 
-ORDERS = ["official first", "ours first"]
 FAILING = [shape for shape in parameters() if "raw" not in shape.id]
 
 
 @pytest.fixture(params=ORDERS)
 def both(request, official, instrument):
     """``both(**options of ours)`` instruments with the two packages, in either order."""
-
-    def start(theirs=None, **options):
-        steps = [lambda: official(**(theirs or {})), lambda: instrument(**options)]
-        first, second = steps if request.param == ORDERS[0] else reversed(steps)
-        first()
-        second()
-
-    return start
+    return in_order(request.param, official, instrument)
 
 
 def assert_described_once(telemetry, shape):

@@ -30,26 +30,19 @@ from coexist.calls import (
     scopes,
     spans_of,
 )
+from coexist.orders import ORDERS, in_order
 from coexist.patched import changed, entries
-from support.expect import COST, DURATION, FIRST_CHUNK, UNPRICED, ask, assert_no_cost, chat, money, streamed
+from support.expect import COST, DURATION, FIRST_CHUNK, ask, assert_no_cost, chat, money, streamed
 from support.server import Gate, Pause, json_answer, sse_answer
 from support.telemetry import Telemetry
 
-ORDERS = ["theirs first", "ours first"]
 FAILING = [SHAPES[name] for name in ("chat", "chat_stream", "embedding")]
 
 
 @pytest.fixture(params=ORDERS)
 def both(request, openinference, instrument):
     """``both(**options of ours)`` instruments with the two packages, in either order."""
-
-    def start(theirs=None, **options):
-        steps = [lambda: openinference(**(theirs or {})), lambda: instrument(**options)]
-        first, second = steps if request.param == ORDERS[0] else reversed(steps)
-        first()
-        second()
-
-    return start
+    return in_order(request.param, openinference, instrument)
 
 
 def assert_own(telemetry, shape):
@@ -416,21 +409,6 @@ def test_a_span_of_theirs_that_is_not_sampled_leaves_the_cost_in_the_histogram(
     assert cost_names(telemetry.attributes()) == []
     assert (ledger(telemetry).costs, ledger(telemetry).cost) == (1, Decimal("0.035"))
     unsampled.close()
-
-
-def test_one_unpriced_call_takes_the_sum_off_the_user_s_span(server, client, instrument, telemetry, tracer):
-    instrument(spans="current")
-    server.queue(json_answer(chat()), json_answer(chat()), json_answer(chat("gpt-99-unheard-of")))
-    one = client()
-    with tracer.start_as_current_span("outer"):
-        for _ in range(3):
-            ask(one)
-    attributes = telemetry.attributes()
-    assert_no_cost(attributes)
-    assert attributes["openai_cost.status"] == "partial"
-    assert money(attributes["openai_cost.partial_amount"]) == Decimal("0.07")
-    assert not {"openai_cost.input", "openai_cost.output"} & attributes.keys()
-    assert telemetry.point(UNPRICED)[1].value == 1
 
 
 def test_parallel_threads_add_up_on_one_span(server, client, instrument, telemetry, tracer):

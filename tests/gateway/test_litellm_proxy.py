@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from gateway.proxy import REPLY, Proxy, chat, embeddings
-from support.clients import OPENAI_VERSION
+from support.clients import needs_responses
 from support.expect import (
     COST,
     MESSAGES,
@@ -32,7 +32,6 @@ from support.ways import WAYS, async_call, call
 if find_spec("litellm") is None:
     pytest.skip("LiteLLM is not installed; `tox -e gateway` runs these tests", allow_module_level=True)
 
-needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
 either_streamed = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 every_way = pytest.mark.parametrize("way", WAYS)
 

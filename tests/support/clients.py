@@ -12,9 +12,16 @@ import importlib
 from typing import Any
 
 import openai
+import pytest
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_VERSION = tuple(int(part) for part in openai.__version__.split(".")[:2])
+
+needs_responses = pytest.mark.skipif(OPENAI_VERSION < (1, 66), reason="the client has no Responses API")
+needs_late_responses = pytest.mark.skipif(
+    OPENAI_VERSION < (1, 99), reason="the client's Responses API lacks some of this"
+)
+needs_helpers = pytest.mark.skipif(OPENAI_VERSION < (1, 92), reason="the client has no stream helper there")
 
 # The client's own HTTP library: httpx2 since openai 3, httpx before.
 http: Any = importlib.import_module("httpx2" if OPENAI_VERSION >= (3, 0) else "httpx")

@@ -4,6 +4,7 @@
 """Real OpenTelemetry providers that keep what was recorded, and short ways to read it."""
 
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,3 +149,17 @@ class Telemetry:
         if data is not None:
             found |= {scope.scope for resource in data.resource_metrics for scope in resource.scope_metrics}
         return {(scope.name, scope.version, scope.schema_url) for scope in found if scope is not None}
+
+
+def instrumenting(instrumentor: Any, telemetry: Telemetry) -> Iterator[Callable[..., Any]]:
+    """Gives ``start(**options)``, which instruments with the test's providers; undone afterwards whatever happens."""
+
+    def start(**options: Any) -> Any:
+        options.setdefault("tracer_provider", telemetry.tracer_provider)
+        options.setdefault("meter_provider", telemetry.meter_provider)
+        instrumentor.instrument(**options)
+        return instrumentor
+
+    yield start
+    if instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.uninstrument()
