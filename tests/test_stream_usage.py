@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.trace import StatusCode
 
-from opentelemetry.instrumentation.openai_cost import _stream_usage
-from opentelemetry.instrumentation.openai_cost._stream_usage import EventFilter
+from opentelemetry.instrumentation.openai_cost._stream_usage import asking
+from opentelemetry.instrumentation.openai_cost._stream_usage import event_filter as filtering
+from opentelemetry.instrumentation.openai_cost._stream_usage.event_filter import EventFilter
 from support.clients import OPENAI_VERSION, needs_helpers, needs_responses
 from support.expect import (
     COST,
@@ -656,7 +657,7 @@ def test_a_host_that_was_left_alone_is_asked_again_after_a_new_start(server, cli
 
 
 def test_only_so_many_hosts_are_remembered(server, client, instrument, monkeypatch):
-    monkeypatch.setattr(_stream_usage, "_MAX_HOSTS", 2)
+    monkeypatch.setattr(asking, "_MAX_HOSTS", 2)
     instrument(stream_usage="request")
     unasked, _ = both()
     clients = [client(base_url=f"https://{name}.example/v1") for name in "abc"]
@@ -944,7 +945,7 @@ def test_a_failure_of_the_filter_lets_the_events_through(monkeypatch):
     def fail(block):
         raise MemoryError
 
-    monkeypatch.setattr(_stream_usage, "_without_usage", fail)
+    monkeypatch.setattr(filtering, "_without_usage", fail)
     problems = []
     _, asked = both()
     assert filtered(asked, problems) == b"".join(asked)
@@ -955,7 +956,7 @@ def test_a_failure_to_ask_lets_the_request_through(server, client, instrument, t
     def fail(options):
         raise RuntimeError
 
-    monkeypatch.setattr(_stream_usage, "_copy", fail)
+    monkeypatch.setattr(asking, "_copy", fail)
     instrument(stream_usage="request")
     server.queue(sse_answer(both()[0]))
     assert len(parsed(client())) == len(TEXT)

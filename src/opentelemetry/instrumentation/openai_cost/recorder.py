@@ -7,83 +7,42 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Meter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
-from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import (
     INVALID_SPAN,
     NoOpTracer,
     ProxyTracer,
     ProxyTracerProvider,
-    Span,
-    SpanKind,
-    Status,
-    StatusCode,
     Tracer,
     get_tracer_provider,
     set_span_in_context,
 )
 
-from . import _nesting, aliases, fork, semconv
+from . import _nesting, aliases, fork
 from .account import Account, Accounts
 from .config import Config
-from .containers import Containers
-from .endpoints import Endpoint, Request, Response, from_cache, in_headers
+from .endpoints import Endpoint, Request, Response
 from .event import CostEvent
 from .instruments import Instruments
 from .ledger import Ledger, Started
 from .operation import Operation
-from .outcome import Attributes, Outcome, ProviderCost, cost_attributes
-from .pricing import PriceBook, Quote, Terms, Unpriced
+from .outcome import Attributes, Outcome, cost_attributes
+from .pricer import Billed, Pricer
+from .pricing import PriceBook, Unpriced
 from .provider import Server
 from .rollup import Rollup
+from .span import describe, start_span
 from .tracking import innermost
-from .usage import MAX_COUNT, Usage
+from .usage import Usage
 
 if TYPE_CHECKING:
     from .summary import Summary
 
 _logger = logging.getLogger(__package__)
-
-_FUTURE = 10**11
-"""No response was created after the year 5000; whoever says so counts in milliseconds."""
-
-_TOKEN_ATTRIBUTES = (
-    gen_ai.GEN_AI_USAGE_INPUT_TOKENS,
-    gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS,
-    semconv.USAGE_CACHE_READ,
-    semconv.USAGE_CACHE_WRITE,
-    semconv.OWN_CACHE_WRITE_30M_TOKENS,
-    semconv.OWN_CACHE_WRITE_12H_TOKENS,
-    semconv.USAGE_REASONING,
-    semconv.USAGE_TEXT_INPUT,
-    semconv.USAGE_AUDIO_INPUT,
-    semconv.USAGE_IMAGE_INPUT,
-    semconv.USAGE_TEXT_OUTPUT,
-    semconv.USAGE_AUDIO_OUTPUT,
-    semconv.USAGE_IMAGE_OUTPUT,
-    semconv.USAGE_TEXT_CACHE_READ,
-    semconv.USAGE_AUDIO_CACHE_READ,
-    semconv.USAGE_IMAGE_CACHE_READ,
-)
-"""Span attribute of every field of ``Tokens``, in order."""
-
-
-class _Billed(Protocol):
-    """What a price needs to know of an operation."""
-
-    request: Request
-    server: Server
-    began: float
-    headers: Mapping[str, str] | None
-
-    @property
-    def price_endpoint(self) -> str:
-        """The price book's name of the endpoint."""
-        ...
 
 
 class _Finished:
@@ -122,10 +81,11 @@ class Recorder:
         rollup: Rollup | None = None,
         summary: Summary | None = None,
     ) -> None:
-        self._tracer, self._config, self._book, self._summary = tracer, config, book, summary
+        self._tracer, self._config, self._summary = tracer, config, summary
+        self._pricer = Pricer(book, config.provider_cost_currency)
         self._instruments = Instruments(meter, config)
         self.accounts = Accounts(config, meter, rollup, self.failed_inside)
-        self._ledger, self._containers = Ledger(), Containers()
+        self._ledger = Ledger()
         self._failures: set[str] = set()
         self._is_heard = config.cost_hook is not None or bool(config.budgets) or summary is not None
 
@@ -160,7 +120,7 @@ class Recorder:
             enclosing = _nesting.open_invocation(endpoint.kind, context)
             if enclosing is None:
                 try:
-                    span = self._start_span(endpoint, server, request, context, account)
+                    span = start_span(self._tracer, endpoint, server, request, context, account)
                     context = set_span_in_context(span, context)
                 except Exception as error:
                     # A sampler or processor that raises costs the span, and not the metrics.
@@ -169,23 +129,6 @@ class Recorder:
         elif mode == "current":
             enclosing = _nesting.open_invocation(endpoint.kind, context) or _nesting.current_span(context)
         return Operation(self, endpoint, server, request, span, context, enclosing, account)
-
-    def _start_span(
-        self, endpoint: Endpoint, server: Server, request: Request, context: Context, account: Account | None
-    ) -> Span:
-        model = request.model
-        attributes: Attributes = {
-            gen_ai.GEN_AI_OPERATION_NAME: endpoint.operation,
-            **server.attributes,
-            **endpoint.attributes,
-            **request.attributes,
-        }
-        if model is not None:
-            attributes[gen_ai.GEN_AI_REQUEST_MODEL] = model
-        if account is not None:
-            attributes = {**account.exact, **attributes}
-        name = endpoint.operation if model is None else f"{endpoint.operation} {model}"
-        return self._tracer.start_span(name, context, SpanKind.CLIENT, attributes)
 
     def end(self, operation: Operation, response: Response | None, error: BaseException | None) -> None:
         """Prices the operation and writes everything about it. Never raises."""
@@ -261,7 +204,7 @@ class Recorder:
         if operation.span is not None:
             if others:
                 cost.update(aliases.attributes(others, cost))
-            self._describe(operation, response, error_type, cost)
+            describe(operation, response, error_type, cost)
             self._instruments.record_operation(operation, response, counted, error_type)
         elif operation.enclosing is not None:
             known = cost if operation.account is None else {**operation.account.exact, **cost}
@@ -294,7 +237,7 @@ class Recorder:
             return
         error_type = response.error_type if error is None else qualified_name(error)
         response = response._replace(usage=None)
-        self._describe(operation, response, error_type, {})
+        describe(operation, response, error_type, {})
         counted = self._instruments.bounded(common, operation.server)
         self._instruments.record_operation(operation, response, counted, error_type)
 
@@ -332,51 +275,13 @@ class Recorder:
         counted = self._instruments.bounded(attributes, operation.server)
         return self._settle(outcome, attributes, counted, operation.context, response, owed.account)
 
-    def _outcome(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
+    def _outcome(self, operation: Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost or why that is not known, a failure of ours included."""
         try:
-            return self._price(operation, response, error)
+            return self._pricer.price(operation, response, error)
         except Exception as problem:
             self.failed_inside(problem)
             return Unpriced("error")
-
-    def _price(self, operation: _Billed, response: Response, error: BaseException | None) -> Outcome:
-        """What the call cost: as the provider reports it, else at our price list, else why that is not known."""
-        reported = None if operation.server.price_list is not None else from_cache(operation.headers)
-        reported = reported or response.reported or in_headers(operation.headers)
-        if reported is None:
-            return self._quote(operation, response, error)
-        currency = reported.currency or self._config.provider_cost_currency
-        estimate = self._quote(operation, response, None)
-        if currency is None:
-            return estimate if isinstance(estimate, Quote) else Unpriced("unknown_currency")
-        return ProviderCost(reported.amount, currency, estimate if isinstance(estimate, Quote) else None)
-
-    def _quote(self, operation: _Billed, response: Response, error: BaseException | None) -> Quote | Unpriced:
-        usage = response.usage
-        if usage is None:
-            if error is not None or response.error_type is not None:
-                return Unpriced("error")
-            is_running = (operation.request.background or response.is_job) and not response.finished
-            return Unpriced("background" if is_running else "no_usage")
-        request, server, endpoint = operation.request, operation.server, operation.price_endpoint
-        if usage.fees:
-            usage = self._containers.billed(usage, made=endpoint == "containers")
-        created = response.created
-        # By position: keywords would double the time.
-        terms = Terms(
-            response.priced_model or response.model or request.model,
-            request.model,
-            server.price_list,
-            server.address,
-            response.service_tier,
-            endpoint == "batch",
-            request.window,
-            server.region,
-            endpoint,
-            created if created and 0 < created < _FUTURE else operation.began,
-        )
-        return self._book().quote(usage, terms)
 
     def _common(self, operation: Operation, response: Response, account: Account | None) -> Attributes:
         """Attributes that every metric of the operation carries."""
@@ -389,39 +294,6 @@ class Recorder:
         if response.model is not None:
             common[gen_ai.GEN_AI_RESPONSE_MODEL] = response.model
         return common if account is None else {**account.counted, **common}
-
-    def _describe(self, operation: Operation, response: Response, error_type: str | None, cost: Attributes) -> None:
-        """Puts the response, its usage and its cost on the operation's own span."""
-        span = operation.span or INVALID_SPAN
-        if not span.is_recording():
-            return
-        attributes: Attributes = {}
-        if response.id is not None:
-            attributes[gen_ai.GEN_AI_RESPONSE_ID] = response.id
-        if response.model is not None:
-            attributes[gen_ai.GEN_AI_RESPONSE_MODEL] = response.model
-        if response.finish_reasons:
-            attributes[gen_ai.GEN_AI_RESPONSE_FINISH_REASONS] = response.finish_reasons
-        if response.service_tier is not None:
-            attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = response.service_tier
-        if response.system_fingerprint is not None:
-            attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = response.system_fingerprint
-        if response.compacted:
-            attributes[semconv.CONVERSATION_COMPACTED] = True
-        attributes.update(response.attributes)
-        first_chunk = operation.time_to_first_chunk
-        if first_chunk is not None:
-            attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = first_chunk
-        if response.usage is not None and response.usage.tokens is not None:
-            for attribute, count in zip(_TOKEN_ATTRIBUTES, response.usage.tokens, strict=True):
-                if count is not None and 0 <= count <= MAX_COUNT:
-                    attributes[attribute] = count
-        attributes.update(cost)
-        if error_type is not None:
-            attributes[ERROR_TYPE] = error_type
-            # No description: an error's message may repeat what the caller sent.
-            span.set_status(Status(StatusCode.ERROR))
-        span.set_attributes(attributes)
 
 
 def _is_silent(tracer: Tracer) -> bool:
