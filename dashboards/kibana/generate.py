@@ -243,6 +243,8 @@ def _panels(layout: Layout) -> Sequence[Panel]:
                 over_time,
                 total("Input", "openai_cost.input", money),
                 total("Output", "openai_cost.output", money),
+                total("Tools", "openai_cost.tool", money),
+                total("By the image, second or character", "openai_cost.other", money),
             ],
             description="Of calls that were priced here. Cached input is part of the input, reasoning of the output.",
         ),

@@ -16,13 +16,15 @@ import pytest
 from dashboards.application import answers, make_calls
 from dashboards.panels import ROOT
 from support.clients import make_client
+from support.expect import response
 from support.processes import needs_current_client
-from support.server import Server
+from support.server import Server, bytes_answer, json_answer
 from support.telemetry import Telemetry
 
 KIBANA = ROOT / "dashboards" / "kibana"
 FILES = ["openai-cost-otel", "openai-cost-apm"]
 RECORDS = "___records___"
+WEB: Any = {"type": "web_search"}
 STORED = {
     "openai-cost-otel": {
         "@timestamp": "date",
@@ -76,10 +78,21 @@ def columns(name: str) -> Iterator[dict[str, Any]]:
 def fields(name: str, instrument: Any, telemetry: Telemetry, server: Server) -> dict[str, str]:
     """The fields in which Elastic stores the spans of a batch of calls, and their types."""
     instrument(rollup=True)
-    server.queue(*answers())
+    search = {
+        "id": "ws_1",
+        "type": "web_search_call",
+        "status": "completed",
+        "action": {"type": "search", "query": "x"},
+    }
+    server.queue(
+        *answers(), json_answer(response(tools=[WEB], output=[search])), bytes_answer(b"", content_type="audio/mpeg")
+    )
     tracer = telemetry.tracer_provider.get_tracer("another")
     with make_client(server.url) as client, tracer.start_as_current_span("GET /help"):
         make_calls(client)
+        # What is neither a token of the input nor of the output: a fee, and characters.
+        client.responses.create(model="gpt-5.5", input="Hello", tools=[WEB])
+        client.audio.speech.create(model="tts-1", input="Hello", voice="alloy")
     stored = dict(STORED[name])
     for span in telemetry.spans():
         for key, value in (span.attributes or {}).items():
@@ -183,6 +196,19 @@ def test_every_field_is_one_that_spans_of_ours_are_stored_with(
     for column in columns(name):
         if column["sourceField"] != RECORDS:
             assert stored.get(column["sourceField"]) == column["dataType"], column["label"]
+
+
+@needs_current_client
+def test_the_parts_of_the_cost_that_are_shown_add_up_to_it(
+    instrument: Any, telemetry: Telemetry, server: Server
+) -> None:
+    fields(FILES[0], instrument, telemetry, server)
+    [panel] = [each for each in panels(FILES[0]) if each["embeddableConfig"]["title"] == "Cost by part over time"]
+    [layer] = layers(panel).values()
+    shown = [column["sourceField"].removeprefix("attributes.") for column in layer["columns"].values()]
+    for span in telemetry.spans():
+        amount = span.attributes.get("gen_ai.usage.cost.amount", 0)
+        assert sum(span.attributes.get(part, 0) for part in shown) == pytest.approx(amount, rel=1e-12)
 
 
 @needs_current_client
