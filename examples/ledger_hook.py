@@ -28,7 +28,8 @@ class Ledger:
     """A table of costs. Amounts are text: SQLite would round them."""
 
     def __init__(self, path: str) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a stream that nobody closed ends when it is collected, which may be while the lock is held.
+        self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._connection.execute(SCHEMA)
 
