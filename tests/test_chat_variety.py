@@ -126,6 +126,15 @@ def test_audio_without_a_count_of_the_text_leaves_the_rest_to_the_text(complete,
     assert_costs(telemetry, "0.01153", 100, 200)
 
 
+@pytest.mark.parametrize("other", [0, 100], ids=["and fills one", "and fills both"])
+def test_of_a_gateway_that_knows_both_names_of_a_count_the_one_that_is_filled_is_read(complete, telemetry, other):
+    usage = used(100, 200, {"cached_tokens": 40})
+    usage |= {"input_tokens": other, "output_tokens": other * 2, "input_tokens_details": None}
+    complete(completion("gpt-4o", usage))
+    # 60 x 2.5 + 40 x 1.25 + 200 x 10 = 2200 millionths
+    assert_costs(telemetry, "0.0022", 100, 200)
+
+
 def test_predicted_tokens_are_among_the_output_whether_or_not_they_were_accepted(complete, telemetry):
     predicted = {"accepted_prediction_tokens": 120, "rejected_prediction_tokens": 80}
     complete(

@@ -242,11 +242,35 @@ def test_two_tools_with_containers_of_two_sizes_are_each_billed_at_their_own(res
     assert_at_least(telemetry, "0.5225")
 
 
-def test_a_container_of_the_days_before_it_had_a_price_by_the_minute_is_left_out(respond, telemetry):
-    tools = [interpreter("1g")]
-    # 1 May 2026
-    respond(response(tools=tools, output=calculating("cntr_1"), created_at=1_777_593_600), tools=tools)
-    assert_at_least(telemetry, "0.035")
+@pytest.mark.parametrize(
+    ("created", "memory", "least"),
+    [
+        pytest.param(1_780_358_400, "1g", "0.0425", id="2 June 2026: five minutes"),
+        pytest.param(1_780_358_399, "1g", "0.065", id="1 June 2026: twenty minutes"),
+        pytest.param(1_780_358_399, "64g", "1.955", id="1 June 2026, 64 GB"),
+        pytest.param(1_774_915_200, "4g", "0.155", id="31 March 2026"),
+        pytest.param(1_774_915_199, "1g", "0.065", id="30 March 2026: the price of a session"),
+        pytest.param(1_774_915_199, "4g", "0.035", id="30 March 2026, 4 GB: not known"),
+    ],
+)
+def test_before_containers_were_billed_by_the_minute_twenty_were_the_least(respond, telemetry, created, memory, least):
+    tools = [interpreter(memory)]
+    respond(response(tools=tools, output=calculating("cntr_1"), created_at=created), tools=tools)
+    assert_at_least(telemetry, least)
+
+
+@pytest.mark.parametrize(
+    ("environment", "least"),
+    [
+        ({"type": "container_auto", "memory_limit": "4g"}, "0.03"),
+        ({"type": "container_reference", "container_id": "cntr_1"}, "0.0075"),
+    ],
+)
+def test_a_shell_that_does_not_say_where_it_ran_ran_where_it_was_offered(respond, telemetry, environment, least):
+    tools = [{"type": "shell", "environment": environment}]
+    ran = {"id": "sh_1", "type": "shell_call", "call_id": "call_1", "status": "completed", "environment": None}
+    respond(response(tools=tools, output=[ran]), tools=tools)
+    assert_at_least(telemetry, str(TOKENS_ALONE + Decimal(least)))
 
 
 def test_an_interpreter_that_was_offered_and_not_used_is_free(respond, telemetry):

@@ -3,6 +3,7 @@
 
 """Jobs, billed when finished: what each call of theirs records, whichever way it is made."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -565,24 +566,68 @@ def test_a_batch_that_is_being_cancelled_is_counted_when_it_has_been(server, cli
     assert money(telemetry.point(COST)[1].sum) == Decimal("0.0091568")
 
 
+def batch_of(requests, tokens_in, model="gpt-5.4"):
+    """A finished batch of so many requests, two more of which failed."""
+    usage = {"input_tokens": tokens_in, "output_tokens": 10_000, "total_tokens": tokens_in + 10_000}
+    counts = None if requests is None else {"total": requests + 2, "completed": requests, "failed": 2}
+    return payload("batch_completed.json", model=model, request_counts=counts, usage=usage)
+
+
+@pytest.fixture
+def run_batch(server, client):
+    """Starts a batch and looks at it when it is finished."""
+
+    def run(finished):
+        server.queue(json_answer(payload("batch_created.json")), json_answer(finished))
+        batches = client().batches
+        batches.create(input_file_id="file-in", endpoint="/v1/chat/completions", completion_window="24h")
+        batches.retrieve("batch_1")
+
+    return run
+
+
 @pytest.mark.parametrize(
-    ("requests", "rates"),
-    # Of gpt-5.4 in a batch: 1.25 and 7.5, above 272,000 tokens of one request 2.5 and 11.25.
-    [(1, ("2.5", "11.25")), (3, ("2.5", "11.25")), (4, ("1.25", "7.5")), (1000, ("1.25", "7.5"))],
+    ("finished", "amount"),
+    [
+        # gpt-5.4 in a batch: 1.25 and 7.5, above 272,000 tokens of one request 2.5 and 11.25
+        pytest.param(batch_of(1, 1_000_000), "2.6125", id="one long request"),
+        pytest.param(batch_of(1, 200_000), "0.325", id="one short request"),
+        pytest.param(batch_of(3, 272_000), "0.415", id="too little for one to be long"),
+        # gpt-4o: 1.25 and 5, however long
+        pytest.param(batch_of(1000, 10_000_000, "gpt-4o"), "12.55", id="length does not matter"),
+    ],
 )
-def test_the_length_of_its_average_request_decides_at_which_rates_a_batch_is_billed(
-    server, client, instrument, telemetry, requests, rates
+def test_a_batch_is_priced_where_its_sum_tells_how_long_its_requests_were(
+    instrument, run_batch, telemetry, finished, amount
 ):
     instrument()
-    usage = {"input_tokens": 1_000_000, "output_tokens": 10_000, "total_tokens": 1_010_000}
-    counts = {"total": requests + 2, "completed": requests, "failed": 2}
-    batch = {"id": "batch_1", "model": "gpt-5.4", "request_counts": counts, "usage": usage}
-    server.queue(json_answer(payload("batch_created.json")), json_answer(payload("batch_completed.json", **batch)))
-    batches = client().batches
-    batches.create(input_file_id="file-in", endpoint="/v1/chat/completions", completion_window="24h")
-    batches.retrieve("batch_1")
-    tokens_in, tokens_out = map(Decimal, rates)
-    assert money(telemetry.point(COST)[1].sum) == tokens_in + tokens_out / 100
+    run_batch(finished)
+    assert money(telemetry.point(COST)[1].sum) == Decimal(amount)
+    assert telemetry.points(UNPRICED) == []
+
+
+@pytest.mark.parametrize("requests", [3, 1000, 0, None])
+def test_a_batch_that_may_hide_a_long_request_has_a_lower_bound_and_no_amount(
+    instrument, run_batch, telemetry, requests
+):
+    seen = []
+    instrument(cost_hook=seen.append)
+    run_batch(batch_of(requests, 1_000_000))
+    labels, point = telemetry.point(UNPRICED)
+    assert (labels["gen_ai.operation.name"], labels["openai_cost.unpriced.reason"]) == ("batch", "missing_rate")
+    assert point.value == 1
+    assert telemetry.points(COST) == []
+    # at the rates of short prompts
+    assert [(event.status, event.amount, event.quote.amount) for event in seen] == [("partial", None, Decimal("1.325"))]
+
+
+def test_the_users_word_that_no_prompt_of_a_batch_is_long_is_taken(instrument, run_batch, telemetry, tmp_path):
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"batches": {"long_prompts": false}}')
+    instrument(prices=str(prices))
+    run_batch(batch_of(1000, 1_000_000))
+    assert money(telemetry.point(COST)[1].sum) == Decimal("1.325")
+    assert telemetry.points(UNPRICED) == []
 
 
 def test_a_batch_that_did_work_and_says_no_usage_is_counted_as_unpriced_once(server, client, instrument, telemetry):
@@ -709,6 +754,43 @@ def test_training_that_is_billed_by_time_has_no_price_either(server, client, ins
     assert (labels["openai_cost.unpriced.reason"], point.value) == ("no_usage", 1)
 
 
+def test_training_by_reinforcement_is_billed_by_time_whatever_it_trained(
+    server, client, instrument, telemetry, tmp_path
+):
+    instrument(prices=training_at(tmp_path, "25"))
+    method = {"type": "reinforcement", "reinforcement": {"grader": {"type": "string_check"}}}
+    server.queue(json_answer(payload("fine_tuning_job.json", status="running", trained_tokens=None)))
+    server.queue(json_answer(payload("fine_tuning_job.json", method=method)))
+    jobs = client().fine_tuning.jobs
+    jobs.create(model="o4-mini", training_file="file-t")
+    jobs.retrieve("ftjob-1")
+    labels, point = telemetry.point(UNPRICED)
+    assert (labels["openai_cost.unpriced.reason"], point.value) == ("no_usage", 1)
+    assert telemetry.points(COST) == []
+
+
+def test_training_has_the_price_that_the_users_file_states(server, client, instrument, telemetry, tmp_path):
+    instrument(prices=training_at(tmp_path, "3"))
+    server.queue(json_answer(payload("fine_tuning_job.json", status="running", trained_tokens=None)))
+    server.queue(*[json_answer(payload("fine_tuning_job.json"))] * 2)
+    jobs = client().fine_tuning.jobs
+    jobs.create(model="gpt-4o-mini-2024-07-18", training_file="file-t")
+    jobs.retrieve("ftjob-1")
+    jobs.retrieve("ftjob-1")
+    _, point = telemetry.point(COST)
+    # 5768 x 3 millionths
+    assert (point.count, money(point.sum)) == (1, Decimal("0.017304"))
+    assert telemetry.points(UNPRICED) == []
+
+
+def training_at(folder, price):
+    """A price file that says what a million trained tokens of gpt-4o-mini cost."""
+    path = folder / "prices.json"
+    rate = {"price": price, "per": 1_000_000}
+    path.write_text(json.dumps({"models": {"gpt-4o-mini-2024-07-18": {"training_tokens": rate}}}))
+    return str(path)
+
+
 def test_listing_fine_tuning_jobs_counts_none_of_them(server, client, instrument, telemetry):
     instrument(count_foreign=True)
     server.queue(json_answer(listed(payload("fine_tuning_job.json"))))
@@ -739,6 +821,18 @@ def assert_run(telemetry, *names):
     assert [span.name for span in telemetry.spans()] == [*names]
     _, point = telemetry.point(COST)
     assert (point.count, money(point.sum)) == (1, RUN_AMOUNT)
+
+
+def test_a_run_whose_requests_together_are_long_may_hide_a_long_one(server, client, instrument, telemetry):
+    instrument()
+    usage = {"prompt_tokens": 300_000, "completion_tokens": 1000, "total_tokens": 301_000}
+    server.queue(json_answer(payload("assistants_run.json", model="gpt-5.4", usage=usage)))
+    client().beta.threads.runs.create(thread_id="thread_1", assistant_id="asst_1")
+    attributes = telemetry.attributes()
+    assert_no_cost(attributes)
+    assert attributes["openai_cost.status"] == "partial"
+    # 300,000 x 2.5 + 1000 x 15, as if all were short
+    assert money(attributes["openai_cost.partial_amount"]) == Decimal("0.765")
 
 
 def test_a_run_that_is_waited_for_is_counted_once(server, client, instrument, telemetry):

@@ -40,6 +40,7 @@ from typing import cast
 
 from opentelemetry.instrumentation.openai_cost.cli.genai import genai_ids, genai_matches, read_genai
 from opentelemetry.instrumentation.openai_cost.pricing.schema import (
+    FEE_LIMITS,
     FEES,
     GENAI,
     IMAGE,
@@ -76,7 +77,7 @@ OVERLAY = ROOT / "tools/overlay.toml"
 PAGE = ROOT / "docs/prices.md"
 CACHE = ROOT / ".cache/price-data"
 
-FEE_KEYS = {"class", "price", "per", "from", "until", "minimum", "confidence", "note", "evidence"}
+FEE_KEYS = {"class", "price", "per", "from", "until", *FEE_LIMITS, "confidence", "note", "evidence"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,8 +533,9 @@ def written_fees(section: Mapping[str, object]) -> dict[str, object]:
         rows: list[dict[str, object]] = []
         for entry in tables(value):
             unknown = set(entry) - FEE_KEYS
-            per = entry.get("per")
-            if unknown or not isinstance(per, int) or per < 1 or not entry.get("evidence"):
+            numbers = [entry.get("per"), *(entry[key] for key in FEE_LIMITS & entry.keys())]
+            is_sane = all(type(number) is int and number > 0 for number in numbers)
+            if unknown or not is_sane or not entry.get("evidence"):
                 raise BuildError(f"overlay: fee {name}: {entry}")
             row: dict[str, object] = {}
             if "class" in entry:
@@ -544,8 +546,8 @@ def written_fees(section: Mapping[str, object]) -> dict[str, object]:
             price = decimal(entry["price"])
             if price < 0:
                 raise BuildError(f"overlay: fee {name} is negative")
-            row |= {"price": plain(price), "per": per}
-            row |= {key: entry[key] for key in ("minimum",) if key in entry}
+            row |= {"price": plain(price), "per": entry["per"]}
+            row |= {key: entry[key] for key in sorted(FEE_LIMITS) if key in entry}
             row["source"] = "overlay"
             row |= {key: entry[key] for key in ("confidence", "note") if key in entry}
             rows.append(row)

@@ -376,9 +376,9 @@ def test_a_line_of_a_batch_is_billed_as_batch_although_it_says_default(quote: Ru
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        # A million tokens in four requests are short prompts, at half of 2.5 and 15; in three they are long ones.
-        ({"object": "batch", "model": "gpt-5.4", "request_counts": {"completed": 4}}, "1.2575"),
-        ({"object": "batch", "model": "gpt-5.4", "request_counts": {"completed": 3}}, "2.51125"),
+        # A million tokens in one request are a long prompt, at half of 5 and 22.5.
+        ({"object": "batch", "model": "gpt-5.4", "request_counts": {"completed": 1}}, "2.51125"),
+        ({"object": "batch", "model": "gpt-4o", "request_counts": {"completed": 4}}, "1.255"),
         ({"object": "video", "model": "sora-2-pro", "size": "1792x1024", "seconds": "8"}, "4"),
         ({"object": "thread.run", "model": "gpt-4o"}, "2.51"),
     ],
@@ -390,6 +390,18 @@ def test_what_is_billed_when_finished_is_read_as_the_api_shows_it(
     document = {"status": "completed", **({} if body["object"] == "video" else {"usage": usage}), **body}
 
     assert amount(run("quote", "--usage", json.dumps(document), *DAY, "--json")) == Decimal(expected)
+
+
+def test_a_batch_that_may_hide_a_long_prompt_has_a_lower_bound(run: Run) -> None:
+    body = {"object": "batch", "status": "completed", "model": "gpt-5.4", "request_counts": {"completed": 4}}
+    usage = {"input_tokens": 1_000_000, "output_tokens": 1000}
+
+    result = run("quote", "--usage", json.dumps({**body, "usage": usage}), *DAY, "--json")
+
+    assert (result.status, result.json["status"]) == (3, "partial")
+    assert (result.json["missing"], result.json["partial_amount"]) == (["lengths of the prompts"], "1.2575")
+    told = run("quote", "--usage", json.dumps({**body, "usage": usage}), *DAY).out
+    assert "lengths of the prompts (one of them may be long, which a sum does not tell)" in told
 
 
 def test_a_container_as_the_api_shows_it_has_a_lower_bound(run: Run) -> None:

@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.openai_cost.usage import Fee, Tokens, Usage
 DATA: Any = bundled_data()
 BOOK = PriceBook(DATA)
 OPENAI: Any = DATA["providers"]["openai"]
+MILLION = 1_000_000
 SHORT = Usage(Tokens(100_000, 10_000))
 
 
@@ -341,13 +342,30 @@ def test_a_retired_model_keeps_its_price() -> None:
     assert amount("dall-e-3", Usage(None, (("images standard 1024x1024", 1),))) == Decimal("0.04")
 
 
-@pytest.mark.parametrize("name", ["container_1g", "container_4g", "container_16g", "container_64g"])
+@pytest.mark.parametrize("name", ["container_4g", "container_16g", "container_64g"])
 def test_container_fees_begin_on_their_day(name: str) -> None:
     usage = Usage(Tokens(0, 0), (), (Fee(name, 20),))
-    before = ask("gpt-5", usage, at=at("2026-06-01", "23:59:59"))
+    before = ask("gpt-5", usage, at=at("2026-03-30", "23:59:59"))
     assert isinstance(before, Unpriced)
     assert before.missing == (name,)
-    assert amount("gpt-5", usage, at=at("2026-06-02", "00:00:00")) == Decimal(OPENAI["fees"][name][0]["price"])
+    assert amount("gpt-5", usage, at=at("2026-03-31", "00:00:00")) == Decimal(OPENAI["fees"][name][0]["price"])
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes", "billed"),
+    [
+        ("2026-06-02", Decimal("5.5"), "0.00825"),
+        *[("2026-06-01", minutes, "0.03") for minutes in (0, 1, 6, 20, Decimal("19.5"))],
+        *[("2026-06-01", minutes, "0.06") for minutes in (21, 40, Decimal("20.5"))],
+        ("2026-06-01", 41, "0.09"),
+        *[("2026-03-30", minutes, "0.03") for minutes in (0, 6, 20, 300)],
+    ],
+)
+def test_containers_were_billed_by_the_session_then_by_twenty_minutes_then_by_the_minute(
+    day: str, minutes: int, billed: str
+) -> None:
+    usage = Usage(Tokens(0, 0), (), (Fee("container_1g", minutes),))
+    assert amount("gpt-5", usage, at=at(day)) == Decimal(billed)
 
 
 # --- fees ------------------------------------------------------------------------------------------------------------
@@ -395,6 +413,43 @@ def test_a_fee_without_a_price_leaves_the_tokens_as_a_lower_bound() -> None:
     assert result.partial.amount == Decimal("0.00125")
 
 
+# --- sums ------------------------------------------------------------------------------------------------------------
+
+
+def summed(into: int | None, out: int = 0, **more: Any) -> Usage:
+    """What several requests used together."""
+    return Usage(Tokens(into, out, **more), is_sum=True)
+
+
+@pytest.mark.parametrize("into", [0, 272_000])
+def test_a_sum_within_the_threshold_hides_no_long_prompt(into: int) -> None:
+    assert amount("gpt-5.5", summed(into)) == Decimal(into) * 5 / MILLION
+    assert amount("gpt-5.5", summed(into), batch=True) == Decimal(into) * Decimal("2.5") / MILLION
+
+
+def test_a_sum_above_the_threshold_has_the_rates_of_short_prompts_as_a_lower_bound() -> None:
+    result = ask("gpt-5.5", summed(272_001, 1000), batch=True)
+    assert isinstance(result, Unpriced)
+    assert (result.status, result.reason, result.missing) == ("partial", "missing_rate", ("lengths of the prompts",))
+    assert result.partial is not None
+    assert result.partial.amount == (272_001 * Decimal("2.5") + 15_000) / MILLION
+
+
+def test_a_sum_may_lack_rates_besides() -> None:
+    result = ask("gpt-5.5", summed(300_000, cache_write=1000))
+    assert isinstance(result, Unpriced)
+    assert result.missing == ("cache_write", "lengths of the prompts")
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-5", "text-embedding-3-small"])
+def test_a_sum_of_a_model_whose_prompts_cost_the_same_at_any_length_has_a_price(model: str) -> None:
+    assert amount(model, summed(50_000_000)) == 500 * amount(model, Usage(Tokens(100_000, 0)))
+
+
+def test_a_sum_that_cannot_be_is_inconsistent_as_any_usage() -> None:
+    assert ask("gpt-5.5", summed(300_000, cache_read=300_001)) == Unpriced("inconsistent_usage")
+
+
 # --- endpoints -------------------------------------------------------------------------------------------------------
 
 
@@ -402,7 +457,7 @@ def test_containers_are_billed_without_a_model() -> None:
     usage = Usage(fees=(Fee("container_4g", 8),))
     assert amount(None, usage, endpoint="containers") == Decimal("0.048")
     assert ask(None, usage, endpoint="containers", price_list=None) == Unpriced("unknown_provider")
-    assert ask(None, usage, endpoint="containers", at=at("2026-06-01")) == Unpriced(
+    assert ask(None, usage, endpoint="containers", at=at("2026-03-30")) == Unpriced(
         "missing_rate", missing=("container_4g",)
     )
 

@@ -76,14 +76,14 @@ class Usage(NamedTuple):
         units: other units of the operation's own model, such as ``("audio_seconds", Decimal("61.5"))`` or ``("characters", 120)``.
         fees: events with a price of their own.
         models: usage of other models within the operation.
-        requests: how many requests the counts are the sum of: more than one in a batch.
+        is_sum: whether the counts are those of several requests, whose lengths are not known: a batch, a run.
     """
 
     tokens: Tokens | None = None
     units: tuple[tuple[str, int | Decimal], ...] = ()
     fees: tuple[Fee, ...] = ()
     models: tuple[ModelUsage, ...] = ()
-    requests: int = 1
+    is_sum: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -163,7 +163,11 @@ def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         entry = cast(Mapping[str, object], value)
         if "price" in entry:
-            limits = [f"{key} {entry[key]}" for key in ("class", "from", "until", "minimum") if key in entry]
+            limits = [
+                f"{key} {entry[key]}"
+                for key in ("class", "from", "until", "minimum", "block", "maximum")
+                if key in entry
+            ]
             return " ".join([f"{entry['price']}/{entry['per']}", *limits])
         return ", ".join(f"{key} {_shown(inner)}" for key, inner in entry.items() if key != "source")
     if isinstance(value, list):

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from ..pricing import Overrides, Quote, Terms, Unpriced
+from ..pricing.arithmetic import LENGTHS
 from .arguments import day_of
 from .matching import found, models_of, steps, tier_name, tiers_in_force
 
@@ -35,6 +36,8 @@ def what_is_missing(result: Unpriced) -> list[str]:
         if name in priced
         else f"{name} (the prompt's tokens are not known)"
         if name == "input" and any(dimension.startswith("images ") for dimension in priced)
+        else f"{name} (one of them may be long, which a sum does not tell)"
+        if name == LENGTHS
         else f"{name} (no rate)"
         for name in dict.fromkeys(result.missing)
     ]

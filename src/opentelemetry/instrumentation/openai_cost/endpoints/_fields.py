@@ -85,15 +85,17 @@ def tokens(usage: object, *, has_output: bool = True) -> Tokens | None:
     """
     used = fields(usage)
     inputs, outputs = used.get("input_tokens"), used.get("output_tokens")
-    if inputs is None and outputs is None:
-        inputs, outputs = used.get("prompt_tokens"), used.get("completion_tokens")
-        if inputs is None and outputs is None:
+    if not (inputs or outputs):
+        # Gateways that know both names may fill one, and say 0 under the other.
+        prompt, completion = used.get("prompt_tokens"), used.get("completion_tokens")
+        if prompt is not None or completion is not None:
+            inputs, outputs = prompt, completion
+        elif inputs is None and outputs is None:
             return None
-        of_input = used.get("prompt_tokens_details")
-        of_output = used.get("completion_tokens_details")
-    else:
-        of_input = used.get("input_tokens_details") or used.get("input_token_details")
-        of_output = used.get("output_tokens_details") or used.get("output_token_details")
+    of_input = used.get("prompt_tokens_details") or used.get("input_tokens_details") or used.get("input_token_details")
+    of_output = (
+        used.get("completion_tokens_details") or used.get("output_tokens_details") or used.get("output_token_details")
+    )
     if inputs is None:
         inputs = _IMPOSSIBLE
     if outputs is None and has_output:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..usage import Fee, ModelUsage, Tokens, Usage
 from ._facts import Request
-from ._fields import Fields, fields, items, text, tokens, whole
+from ._fields import NOTHING, Fields, fields, items, text, tokens, whole
 
 _MINIMUM_MINUTES = 5
 """Containers are billed by the minute with a minimum of five (OpenAI pricing page, since 2026-06-02)."""
@@ -27,6 +27,8 @@ _KNOWN_CALLS = frozenset(
     }
 )
 """Calls in a response's output whose fee is known, or known not to exist."""
+_HOSTED = frozenset({"container_auto", "container_reference", "container"})
+"""Environments of a shell that OpenAI runs, and bills."""
 _MEMORY_SIZES = frozenset({"1g", "4g", "16g", "64g"})
 
 
@@ -106,12 +108,14 @@ def _is_search(action: object) -> bool:
 def _containers(output: list[Fields], asked: list[Fields], request: Request) -> dict[str, str]:
     """Memory of each container that was used, by id; two tools may have containers of two sizes."""
     used: dict[str, str] = {}
+    # A call need not say where it ran; the tool that was offered does.
+    offered = next((fields(tool.get("environment")) for tool in asked if tool.get("type") == "shell"), NOTHING)
     for item in output:
         if item.get("type") == "code_interpreter_call":
             used.setdefault(text(item.get("container_id")) or "", "code_interpreter")
         elif item.get("type") == "shell_call":
-            environment = fields(item.get("environment"))
-            if text(environment.get("type")) in ("container_auto", "container_reference", "container"):
+            environment = fields(item.get("environment")) or offered
+            if text(environment.get("type")) in _HOSTED:
                 used.setdefault(text(environment.get("container_id")) or "", "shell")
     sizes = {tool.get("type"): memory for tool in asked if (memory := memory_limit(tool)) is not None}
     default = "1g" if sizes else request.container_memory or "1g"

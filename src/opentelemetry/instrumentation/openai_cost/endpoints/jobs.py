@@ -54,18 +54,19 @@ def read_batch(body: Fields, request: Request) -> Response:
     if (total := whole(requests.get("total"))) is not None:
         attributes[semconv.OWN_BATCH_REQUEST_COUNT] = total
     is_finished = status in ("completed", "expired", "cancelled", "failed")
+    done = whole(requests.get("completed"))
     has_work = counts is not None and bool(counts.input or counts.output)
     return Response(
         id=identifier,
         model=text(body.get("model")),
         created=number(body.get("created_at")),
-        usage=Usage(counts, requests=whole(requests.get("completed")) or 1) if is_finished and has_work else None,
+        usage=Usage(counts, is_sum=done != 1) if is_finished and has_work else None,
         status=status,
         attributes=attributes,
         finished=is_finished,
         is_job=True,
         # Azure's batches have no usage, nor have OpenAI's of before September 2025.
-        is_unreported=is_finished and counts is None and bool(whole(requests.get("completed"))),
+        is_unreported=is_finished and counts is None and bool(done),
     )
 
 
@@ -92,9 +93,11 @@ def read_video(body: Fields, request: Request) -> Response:
 
 
 def read_fine_tuning(body: Fields, request: Request) -> Response:
-    """Reads a fine-tuning job: trained tokens are billable, at prices that no list publishes for all methods."""
+    """Reads a fine-tuning job: trained tokens are billable, at prices that no list publishes and a user's file may state."""
     status = text(body.get("status"))
-    trained = whole(body.get("trained_tokens"))
+    # Reinforcement fine-tuning is billed by the hour, which the job does not state.
+    is_by_hour = fields(body.get("method")).get("type") == "reinforcement"
+    trained = None if is_by_hour else whole(body.get("trained_tokens"))
     is_finished = status in ("succeeded", "failed", "cancelled")
     return Response(
         id=text(body.get("id")),
@@ -104,13 +107,12 @@ def read_fine_tuning(body: Fields, request: Request) -> Response:
         status=status,
         finished=is_finished,
         is_job=True,
-        # Reinforcement fine-tuning is billed by the hour, which the job does not state.
         is_unreported=status == "succeeded" and not trained,
     )
 
 
 def read_run(body: Fields, request: Request) -> Response:
-    """Reads a run of an assistant; its usage is filled in when it ends."""
+    """Reads a run of an assistant; its usage is filled in when it ends, and is that of all its requests."""
     status = text(body.get("status"))
     counts = tokens(body.get("usage"))
     is_finished = status in ("completed", "incomplete", "failed", "cancelled", "expired")
@@ -118,7 +120,7 @@ def read_run(body: Fields, request: Request) -> Response:
         id=text(body.get("id")),
         model=text(body.get("model")),
         created=number(body.get("created_at")),
-        usage=Usage(counts) if is_finished and counts is not None else None,
+        usage=Usage(counts, is_sum=True) if is_finished and counts is not None else None,
         status=status,
         finished=is_finished,
         is_job=True,
@@ -189,7 +191,9 @@ FETCH_BATCH = _fetched("batch", "fetch_batch", "batch", read_batch)
 CREATE_VIDEO = _started("videos", "generate_content", read_video, "seconds of video")
 EXTEND_VIDEO = replace(CREATE_VIDEO, read_request=read_extension_request, priced_by="seconds that are added")
 FETCH_VIDEO = _fetched("videos", "fetch_video", "generate_content", read_video)
-CREATE_FINE_TUNING = _started("fine_tuning", "fine_tuning", read_fine_tuning, "trained tokens (no list prices them)")
+CREATE_FINE_TUNING = _started(
+    "fine_tuning", "fine_tuning", read_fine_tuning, "trained tokens, at the rate of your price file"
+)
 FETCH_FINE_TUNING = _fetched("fine_tuning", "fetch_fine_tuning_job", "fine_tuning", read_fine_tuning)
 CREATE_RUN = Endpoint(
     name="runs",

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from ..money import EXACT, sum_of
 from ..usage import DIMENSIONS, MAX_COUNT, InconsistentUsage, Tokens, Usage, measure, split
 from .quote import Line, Quote, TokenParts, Unpriced
 from .rates import RateCard
+
+LENGTHS = "lengths of the prompts"
+"""What is missing of a sum of several requests one of which may have been long."""
 
 _ZERO = Decimal(0)
 _NO_PARTS = (0, 0, 0, 0, 0)
@@ -45,6 +49,26 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
     if missing:
         return Unpriced("missing_rate", quote if quote.lines else None, tuple(missing))
     return quote
+
+
+def price_sum(usage: Usage, card: RateCard, *, are_short: bool = False) -> Quote | Unpriced:
+    """Prices what several requests used together, at the rates of short prompts.
+
+    If one of them may have been long, which nothing tells of a sum, this is the least that was billed.
+
+    Args:
+        usage: the sum.
+        card: the rates.
+        are_short: whether no prompt is known to be long.
+    """
+    long_above, tokens = card.long_above, usage.tokens
+    if long_above is None or tokens is None or type(tokens.input) is not int or tokens.input <= long_above:
+        return price(usage, card)
+    result = price(usage, replace(card, long_above=None))
+    if are_short or (isinstance(result, Unpriced) and result.reason != "missing_rate"):
+        return result
+    quote, missing = (result, ()) if isinstance(result, Quote) else (result.partial, result.missing)
+    return Unpriced("missing_rate", quote, (*missing, LENGTHS))
 
 
 def _price_text(tokens: Tokens, card: RateCard) -> TokenParts | None:
@@ -157,8 +181,7 @@ def _price_others(usage: Usage, card: RateCard, missing: list[str]) -> tuple[int
             missing.append(fee.name)
             if not quantity:
                 continue
-        elif quantity < rate.minimum:
-            quantity = rate.minimum
+        quantity = rate.billed(quantity)
         lines.append((rate, quantity))
         if rate.scaled is not None and type(quantity) is int:
             scaled += rate.scaled * quantity

@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 
 from ..money import EXACT
 from ..usage import Usage
-from .arithmetic import price, with_nested
+from .arithmetic import price, price_sum, with_nested
 from .compiler import NO_MODEL, Compiler
 from .overrides import ModelOverride, Overrides
 from .quote import Quote, Reason, Unpriced
@@ -99,7 +99,10 @@ class PriceBook:
         card = self._cards.get((terms[:-1], terms[-1] // 86400)) or self.card(terms)
         if isinstance(card, Unpriced):
             return card
-        result = price(usage, card if usage.requests == 1 else card.of_several(usage))
+        if usage.is_sum:
+            result = price_sum(usage, card, are_short=self._overrides.short_batches)
+        else:
+            result = price(usage, card)
         return self._add_nested(usage, terms, result) if usage.models else result
 
     def card(self, terms: Terms) -> RateCard | Unpriced:

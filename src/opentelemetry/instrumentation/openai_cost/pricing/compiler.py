@@ -126,7 +126,7 @@ class Compiler:
         listed_fees = self._fees(provider, model.get("class"))
         scale = max(_scale(row.prices, factor), _scale(row.long or {}, factor), _fee_scale(listed_fees))
         rates = self._rates(row.prices, factor, scale)
-        fees = {name: _fee(name, listed, minimum, scale) for name, (listed, minimum) in listed_fees.items()}
+        fees = {name: _fee(name, listed, scale) for name, listed in listed_fees.items()}
         currencies = {rate.currency for rate in (*rates.values(), *fees.values())}
         return RateCard(
             model=key or "",
@@ -271,9 +271,9 @@ class Compiler:
             stand_in("audio_output", "output", "the output of a speech model is audio")
         stand_in("reasoning", "output", "reasoning tokens are output tokens")
 
-    def _fees(self, provider: Mapping[str, object], model_class: object) -> dict[str, tuple[_Listed, int]]:
-        """What the list says of every fee, and the least quantity that is billed."""
-        fees: dict[str, tuple[_Listed, int]] = {}
+    def _fees(self, provider: Mapping[str, object], model_class: object) -> _Prices:
+        """What the list says of every fee."""
+        fees: _Prices = {}
         for name, rows in cast(Mapping[str, Sequence[Mapping[str, object]]], provider.get("fees", {})).items():
             best: Mapping[str, object] | None = None
             for row in rows:
@@ -282,15 +282,16 @@ class Compiler:
                 if best is None or _rank(row, "class") >= _rank(best, "class"):
                     best = row
             if best is not None:
-                fees[name] = _listed({name: best}, best)[name], cast(int, best.get("minimum", 0))
+                fees[name] = _listed({name: best}, best)[name]
         currency = self._file.currency or _DEFAULT_CURRENCY
         for name, value in self._file.fees.items():
-            fees[name] = _Listed(value, "user", None, None, currency), 0
+            fees[name] = _Listed(value, "user", None, None, currency)
         return fees
 
 
-def _fee(name: str, listed: _Listed, minimum: int, scale: int) -> Rate:
+def _fee(name: str, listed: _Listed, scale: int) -> Rate:
     price = listed.price
+    limits = cast("Mapping[str, int]", listed.value)
     return Rate(
         name,
         "tool",
@@ -299,15 +300,17 @@ def _fee(name: str, listed: _Listed, minimum: int, scale: int) -> Rate:
         listed.source,
         listed.since,
         listed.note,
-        minimum=minimum,
+        minimum=limits.get("minimum", 0),
+        block=limits.get("block", 1),
+        maximum=limits.get("maximum"),
         currency=listed.currency,
         scaled=price.scaled(scale) if price.ends else None,
     )
 
 
-def _fee_scale(fees: Mapping[str, tuple[_Listed, int]]) -> int:
+def _fee_scale(fees: _Prices) -> int:
     """Decimals that fees need of the smallest unit of money on a card."""
-    prices = [listed.price for listed, _ in fees.values()]
+    prices = [listed.price for listed in fees.values()]
     return max((price.decimals for price in prices if price.ends), default=0)
 
 

@@ -34,7 +34,7 @@ TOKEN_PRICES = frozenset(
         "image_output",
     }
 )
-UNIT_PRICES = frozenset({"audio_seconds", "video_seconds", "characters", "requests"})
+UNIT_PRICES = frozenset({"audio_seconds", "video_seconds", "characters", "requests", "training_tokens"})
 TIERS = frozenset({"standard", "flex", "priority", "ultrafast", "scale", "batch"})
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MAX_PRICE = 10**9
@@ -99,6 +99,7 @@ class Overrides:
         fees: tables with ``price`` and ``per``, by fee name.
         hosts: price list (``openai`` or ``azure.ai.openai``) by host name.
         currency: ISO 4217 code of every price in the file that does not say otherwise.
+        short_batches: whether no prompt in a batch or a run is long, which the sums that they report do not tell.
         digest: first eight hex digits of the file's SHA-256, part of the version of every quote.
     """
 
@@ -107,6 +108,7 @@ class Overrides:
     fees: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     hosts: Mapping[str, str] = field(default_factory=dict[str, str])
     currency: str | None = None
+    short_batches: bool = False
     digest: str = ""
 
 
@@ -134,7 +136,7 @@ def parse(document: object, path: Path | str = "prices", content: bytes = b"") -
     """
     reader = _Reader(str(path))
     top = reader.table(document, "")
-    reader.only(top, "", {"currency", "models", "discounts", "fees", "hosts"})
+    reader.only(top, "", {"batches", "currency", "models", "discounts", "fees", "hosts"})
     currency = reader.currency(top.get("currency"), "currency")
     models = {
         name: reader.model(name, value, f'models."{name}"')
@@ -154,7 +156,8 @@ def parse(document: object, path: Path | str = "prices", content: bytes = b"") -
         for name, value in reader.table(top.get("hosts", _EMPTY), "hosts").items()
     }
     digest = sha256(content or json.dumps(document, default=str, sort_keys=True).encode()).hexdigest()[:8]
-    return Overrides(models, discounts, fees, hosts, currency, digest)
+    short_batches = reader.short_batches(top.get("batches", _EMPTY), "batches")
+    return Overrides(models, discounts, fees, hosts, currency, short_batches, digest)
 
 
 def _parse_json(path: Path, content: bytes) -> object:
@@ -333,6 +336,14 @@ class _Reader:
         if not share.is_finite() or not 0 <= share <= 100:
             self.fail(f"{key}.percent", f"{percent!r} is not between 0 and 100")
         return DiscountRule(match, share, *self.period(table, key))
+
+    def short_batches(self, value: object, key: str) -> bool:
+        table = self.table(value, key)
+        self.only(table, key, {"long_prompts"})
+        long_prompts = table.get("long_prompts", True)
+        if not isinstance(long_prompts, bool):
+            self.fail(f"{key}.long_prompts", f"{long_prompts!r} is neither true nor false")
+        return not long_prompts
 
     def host(self, value: object, key: str) -> str:
         table = self.table(value, key)

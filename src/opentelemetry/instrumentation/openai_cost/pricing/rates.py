@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal, NamedTuple, cast
 
 from ..money import EXACT
-from ..usage import DIMENSIONS, Quantities, Tokens, Usage
+from ..usage import DIMENSIONS, Quantities, Tokens
 
 Component = Literal[
     "input_uncached",
@@ -61,6 +61,8 @@ class Rate:
         note: why this rate stands in for another, or what is uncertain about it.
         lower_bound: whether the quantity billed may be larger than the one known.
         minimum: the least quantity that is billed.
+        block: how many units are billed at once, begun ones in full.
+        maximum: the largest quantity that is billed; ``None``: there is none.
         currency: ISO 4217 code.
         scaled: ``price / per × 10^scale`` of its card: a whole number for every token rate, and for others where it ends.
     """
@@ -74,8 +76,18 @@ class Rate:
     note: str | None = None
     lower_bound: bool = False
     minimum: int = 0
+    block: int = 1
+    maximum: int | None = None
     currency: str = "USD"
     scaled: int | None = None
+
+    def billed(self, quantity: int | Decimal) -> int | Decimal:
+        """How much is billed where so much was used."""
+        quantity = max(quantity, self.minimum)
+        if self.block > 1:
+            whole = int(quantity)
+            quantity = -(-(whole + (quantity > whole)) // self.block) * self.block
+        return quantity if self.maximum is None else min(quantity, self.maximum)
 
     def amount(self, quantity: int | Decimal) -> Decimal:
         """The exact amount for a quantity (60 significant digits where a division does not end)."""
@@ -157,13 +169,6 @@ class RateCard:
         object.__setattr__(self, "unit", Decimal((0, (1,), -scale)))
         object.__setattr__(self, "divisor", 10**scale)
         object.__setattr__(self, "undiscounted", 10**kept_scale)
-
-    def of_several(self, usage: Usage) -> RateCard:
-        """The card for a sum of several requests, none of whose lengths is known: that of the average one decides."""
-        if self.long_above is None or usage.tokens is None or type(usage.tokens.input) is not int:
-            return self
-        is_long = usage.tokens.input > self.long_above * usage.requests
-        return self if is_long else replace(self, long_above=None)
 
     def rates_for(self, tokens: Tokens) -> Mapping[str, Rate]:
         """The rates that hold for so many input tokens."""

@@ -64,7 +64,9 @@ MODEL_FACTS = ("class", "regional", "retires", "snapshots", "windows")
 _TOP_KEYS = frozenset({"schema", "version", "sources", "providers"})
 _PROVIDER_KEYS = frozenset({"long_context_above", "regions", "windows", "fees", "models"})
 _WINDOW_KEYS = frozenset({"multiplier", "models", "from", "source"})
-_FEE_ROW_KEYS = frozenset({"class", "price", "per", "from", "until", "minimum", "source", "confidence", "note"})
+FEE_LIMITS = frozenset({"minimum", "block", "maximum"})
+"""Whole numbers that say how much of a fee's units is billed."""
+_FEE_ROW_KEYS = frozenset({"class", "price", "per", "from", "until", *FEE_LIMITS, "source", "confidence", "note"})
 _ROW_FACTS = frozenset({"tier", "endpoint", "from", "until", "long", "images", "source", "confidence", "note"})
 _T = TypeVar("_T")
 
@@ -329,11 +331,12 @@ def _check_fee(where: str, name: str, value: object) -> None:
         raise BookError(f"{where}: unknown fee")
     for row in _at(where, tables, value):
         _only(where, row, _FEE_ROW_KEYS)
-        per, minimum = row.get("per"), row.get("minimum", 0)
+        per = row.get("per")
         if _at(where, decimal, row.get("price")) < 0 or type(per) is not int or per < 1:
             raise BookError(f"{where}: not a price: {row.get('price')!r} per {per!r}")
-        if type(minimum) is not int or minimum < 0:
-            raise BookError(f"{where}: minimum is {minimum!r}")
+        for key in FEE_LIMITS & row.keys():
+            if type(row[key]) is not int or cast(int, row[key]) < 1:
+                raise BookError(f"{where}: {key} is {row[key]!r}")
         for key in ("from", "until"):
             if key in row:
                 _at(where, day, row[key])
