@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -35,6 +36,12 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
         return None
     is_legacy = collection_path.relative_to(here).parts[0] == "legacy"
     return True if is_legacy != (OPENAI_VERSION < (1, 0)) else None
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collections that tests ask for need not look at it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
