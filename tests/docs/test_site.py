@@ -57,6 +57,14 @@ def test_no_page_loads_anything_from_elsewhere(site):
         assert found is None, f"{path.relative_to(site)}: {found and found[0]}"
 
 
+def test_no_page_shows_what_markdown_did_not_understand(site):
+    left = re.compile(r"(?:^|>)\s*#{2,} |\|---|\*\*|\]\(|```", re.MULTILINE)
+    for path in site.rglob("index.html"):
+        text = re.sub(r"<(pre|code|script|style)\b.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        found = left.search(text)
+        assert found is None, f"{path.relative_to(site)}: {text[found.start() :][:80] if found else None}"
+
+
 def test_a_file_of_the_repository_that_a_page_links_to_is_in_the_site(site):
     linked = {
         target
