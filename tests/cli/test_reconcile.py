@@ -347,6 +347,7 @@ class TestWhenTheApiDoesNotAnswer:
             ((403, {"error": {"message": f"Not with {KEY}"}}), "the API answered 403 to completions: "),
             ((500, "not json"), "the API answered 500 to completions: "),
             ((200, {"object": "page", "data": 5, "has_more": False}), "is not of the documented form"),
+            ((200, "<html>a page of some proxy</html>"), "the API's answer to completions is no JSON"),
         ],
     )
     def test_it_is_one_line_without_the_key(

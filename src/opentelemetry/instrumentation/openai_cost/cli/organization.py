@@ -137,6 +137,8 @@ def _results(
             raise ApiError(f"the API cannot be reached: {_without_keys(str(error.__cause__ or error))}") from None
         except APIError as error:
             raise ApiError(f"the API's answer to {source} cannot be read: {_without_keys(error.message)}") from None
+        except ValueError:
+            raise ApiError(f"the API's answer to {source} is no JSON") from None
         try:
             for bucket in page.data:
                 for result in bucket.results:
