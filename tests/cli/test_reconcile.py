@@ -321,7 +321,8 @@ class TestAgainstTelemetry:
         organization.billed("gpt-a-2026-08-21, output", 0.05)
         organization.billed("web search tool calls", 0.01)
 
-        result = reconcile("--telemetry", save(inside + outside, "spans.txt"), "--json")
+        spans = save(inside + outside, "spans.txt")
+        result = reconcile("--telemetry", spans, "--json")
 
         assert {path for _, path, *_ in organization.requests} == {"/v1/organization/costs"}
         found = {line["line_item"]: (line["billed"], line["computed"]) for line in result.json["lines"]}
@@ -333,6 +334,7 @@ class TestAgainstTelemetry:
             "velo-1, input": (None, None),
         }
         assert result.status == 1
+        assert reconcile("--telemetry", spans).out.endswith("\nComputed: what the spans say.\n")
 
 
 @needs_admin

@@ -168,12 +168,12 @@ def to_text(
     different = sum(agrees(row, tolerance) is False for row in rows)
     unknown = sum(agrees(row, tolerance) is None for row in rows)
     yield f"{_lines(len(rows))}: {different} different by more than {plain(tolerance)} % (!), {unknown} not computed"
-    what = (
-        "Computed: what the spans say."
-        if is_telemetry
-        else "Computed: the usage that the API reports, at the price list."
-    )
-    yield f"{what} Usage is not divided by region, nor by prompt length."
+    if is_telemetry:
+        yield "Computed: what the spans say."
+    else:
+        yield (
+            "Computed: the usage that the API reports, at the price list. Usage is not divided by region, nor by prompt length."
+        )
 
 
 def _cells(row: Row, places: int, tolerance: Decimal, notes: dict[str, int]) -> list[str]:
