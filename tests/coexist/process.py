@@ -64,7 +64,7 @@ def finished(
         env={**clean, **settings, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

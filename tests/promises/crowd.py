@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -257,6 +257,29 @@ class Provider(http.BaseTransport, http.AsyncBaseTransport):  # type: ignore[mis
         return http.Response(status, json=said)
 
 
+class InterruptedProvider(Provider):
+    """Does something in the midst of a call, whenever so many requests have come in, however busy the machine is.
+
+    Args:
+        account: where it writes what it billed.
+        every: after how many requests.
+        interrupt: what is done, by one thread at a time.
+    """
+
+    def __init__(self, account: Account, every: int, interrupt: Callable[[], object]) -> None:
+        super().__init__(account)
+        self._every, self._interrupt = every, interrupt
+        self._requests = 0
+        self._lock = threading.Lock()
+
+    def _respond(self, asked: dict[str, Any], events: Any) -> Any:
+        with self._lock:
+            self._requests += 1
+            if self._requests % self._every == 0:
+                self._interrupt()
+        return super()._respond(asked, events)
+
+
 class LoopbackProvider(Server):
     """The same provider behind a real connection.
 
@@ -276,15 +299,15 @@ class LoopbackProvider(Server):
         return sse_answer(said) if isinstance(said, list) else json_answer(said, status=status)
 
 
-def make_client(account: Account) -> openai.OpenAI:
+def make_client(account: Account, provider: Provider | None = None) -> openai.OpenAI:
     """A client of the public host, whose requests the provider answers inside the process."""
-    http_client = http.Client(transport=Provider(account))
+    http_client = http.Client(transport=provider or Provider(account))
     return openai.OpenAI(base_url=OPENAI_URL, api_key="k", max_retries=0, http_client=http_client)
 
 
-def make_async_client(account: Account) -> openai.AsyncOpenAI:
+def make_async_client(account: Account, provider: Provider | None = None) -> openai.AsyncOpenAI:
     """The same, asynchronous."""
-    http_client = http.AsyncClient(transport=Provider(account))
+    http_client = http.AsyncClient(transport=provider or Provider(account))
     return openai.AsyncOpenAI(base_url=OPENAI_URL, api_key="k", max_retries=0, http_client=http_client)
 
 

@@ -82,9 +82,9 @@ def parent(method: str, stream_open: bool = False) -> None:
     children = [processes.Process(target=child, args=(url, inherited, results)) for _ in range(2)]
     for one in children:
         one.start()
-    told = [results.get(timeout=30) for _ in children]
+    told = [results.get(timeout=120) for _ in children]
     for one in children:
-        one.join(30)
+        one.join(120)
         assert one.exitcode == 0
     if stream is not None:
         list(stream)

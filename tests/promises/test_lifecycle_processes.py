@@ -71,7 +71,7 @@ def test_gunicorn_s_workers_record_their_own_calls(answers, options):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = "{}:{}".format(*free.getsockname())
-    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", address, *options]
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--timeout", "300", "--bind", address, *options]
     paths = [str(TESTS), *(path for path in sys.path if path.endswith("src"))]
     environment = {**os.environ, "SERVER": answers.url, "PYTHONPATH": os.pathsep.join(paths)}
     gunicorn = subprocess.Popen(
@@ -89,9 +89,9 @@ def test_gunicorn_s_workers_record_their_own_calls(answers, options):
 
 def answer_of(address):
     """What the web application says; gunicorn may not be up yet."""
-    for _ in range(200):
+    for _ in range(1200):
         try:
-            with urllib.request.urlopen(f"http://{address}/", timeout=30) as reply:
+            with urllib.request.urlopen(f"http://{address}/", timeout=120) as reply:
                 return json.load(reply)
         except OSError:
             time.sleep(0.1)

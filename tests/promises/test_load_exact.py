@@ -16,6 +16,7 @@ from promises.crowd import (  # noqa: E402
     CALLS,
     REASONS,
     Account,
+    InterruptedProvider,
     LoopbackProvider,
     assert_amounts_are_those_of_their_calls,
     assert_exact,
@@ -101,52 +102,47 @@ async def test_tasks_over_real_connections_are_exact(instrument, recorded, accou
 # --- instrumented and not midway ---
 
 
+class ComesAndGoes:
+    """Instruments and uninstruments by turns."""
+
+    def __init__(self, instrument, recorded):
+        self._instrument, self._recorded = instrument, recorded
+        self._instrumentor = None
+        self.times = 0
+
+    def turn(self):
+        self.times += 1
+        if self._instrumentor is None:
+            self._instrumentor = self._instrument(**self._recorded.options)
+        else:
+            self.leave()
+
+    def leave(self):
+        if self._instrumentor is not None:
+            self._instrumentor.uninstrument()
+            self._instrumentor = None
+
+
 def test_calls_in_flight_while_we_go_and_come_are_recorded_whole_or_not_at_all(instrument, recorded, account):
-    done = threading.Event()
-
-    def crowd():
-        try:
-            with make_client(account) as client:
-                in_threads(client, CALLS // 2, THREADS // 4)
-        finally:
-            done.set()
-
-    problems = []
-
-    def guarded():
-        try:
-            crowd()
-        except BaseException as problem:
-            problems.append(problem)
-
-    calls = threading.Thread(target=guarded)
-    calls.start()
-    times = 0
-    while not done.wait(0.01):
-        times += 1
-        instrumentor = instrument(**recorded.options)
-        done.wait(0.03)
-        instrumentor.uninstrument()
-    calls.join()
-    assert problems == []
-    assert times > 2
+    ours, threads = ComesAndGoes(instrument, recorded), THREADS // 4
+    # Twice as many requests between two turns as calls can be in flight: some of them are made and answered in between.
+    every = 2 * threads
+    with make_client(account, InterruptedProvider(account, every, ours.turn)) as client:
+        in_threads(client, CALLS // 2, threads)
+    assert ours.times == CALLS // 2 // every
+    ours.leave()
     collect()
     instrument(**recorded.options).uninstrument()  # does what was postponed
     assert_whole_or_not_at_all(recorded, account, CALLS // 2)
 
 
 async def test_tasks_in_flight_while_we_go_and_come_are_recorded_whole_or_not_at_all(instrument, recorded, account):
-    async with make_async_client(account) as client:
-        crowd = asyncio.create_task(in_tasks(client, CALLS // 2, TASKS // 20))
-        times = 0
-        while not crowd.done():
-            times += 1
-            instrumentor = instrument(**recorded.options)
-            await asyncio.wait({crowd}, timeout=0.01)
-            instrumentor.uninstrument()
-            await asyncio.wait({crowd}, timeout=0.01)
-        await crowd
-    assert times > 2
+    ours, tasks = ComesAndGoes(instrument, recorded), TASKS // 20
+    every = 2 * tasks
+    async with make_async_client(account, InterruptedProvider(account, every, ours.turn)) as client:
+        await in_tasks(client, CALLS // 2, tasks)
+    assert ours.times == CALLS // 2 // every
+    ours.leave()
     await collect_async()
     instrument(**recorded.options).uninstrument()
     assert_whole_or_not_at_all(recorded, account, CALLS // 2)
@@ -172,11 +168,8 @@ def test_when_the_providers_are_shut_down_midway_the_application_sees_nothing_of
     instrument, recorded, account, caplog
 ):
     instrument(**recorded.options)
-    shut = threading.Timer(0.2, recorded.close)
-    shut.start()
-    with make_client(account) as client:
+    with make_client(account, InterruptedProvider(account, CALLS // 8, recorded.close)) as client:
         in_threads(client, CALLS // 4, THREADS // 4)
-        shut.join()
         in_threads(client, 100, 10, CALLS // 4)
     collect()
     calls = CALLS // 4 + 100

@@ -225,7 +225,7 @@ def left_open(before):
     return len(os.listdir(FILES)) - before
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=60.0):
     """Returns when the condition holds; it must, within that time."""
     tick = threading.Event()
     for _ in range(int(seconds / 0.05)):
