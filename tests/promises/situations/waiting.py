@@ -14,6 +14,12 @@ from support.server import Gate, json_answer, sse_answer
 given = Situations()
 
 
+async def settled() -> None:
+    """Returns when every task of the loop waits for the server, which holds something back."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 @given(json_answer(chat()), json_answer(chat()), json_answer(chat()))
 async def calls_beside_each_other(bench: Bench) -> Any:
     client = bench.async_client()
@@ -26,6 +32,7 @@ async def a_call_that_is_cancelled(bench: Bench) -> Any:
     bench.server.queue(json_answer(chat(), before=[gate]))
     task = asyncio.create_task(ask(bench.async_client()))
     await asyncio.to_thread(gate.wait_until_reached)
+    await settled()
     task.cancel("enough")
     try:
         return await task
@@ -39,6 +46,7 @@ async def a_call_that_has_a_deadline(bench: Bench) -> Any:
     bench.server.queue(json_answer(chat(), before=[gate]))
     task = asyncio.create_task(ask(bench.async_client()))
     await asyncio.to_thread(gate.wait_until_reached)
+    await settled()
     try:
         return await asyncio.wait_for(task, 0.05)
     finally:
@@ -51,12 +59,16 @@ async def a_stream_that_is_cancelled(bench: Bench) -> Any:
     first, *rest = streamed()
     bench.server.queue(sse_answer([first, gate, *rest]))
 
+    seen = asyncio.Event()
+
     async def read() -> Any:
-        return [bench.see(chunk) async for chunk in await ask(bench.async_client(), stream=True)]
+        async for chunk in await ask(bench.async_client(), stream=True):
+            bench.see(chunk)
+            seen.set()
 
     task = asyncio.create_task(read())
-    await asyncio.to_thread(gate.wait_until_reached)
-    await asyncio.sleep(0.02)
+    await seen.wait()
+    await settled()
     task.cancel()
     try:
         return await task
