@@ -9,7 +9,7 @@ The book answers the question "what does one unit of this cost on that day", not
 2. *merge*: where both data sets know a model, they must agree key by key. A difference stops the build unless
    ``overlay.toml`` holds a verdict that says which one is right, why, and on what evidence;
 3. *overlay*: models, price history, fees and facts that neither data set has are added from ``overlay.toml``;
-4. *check*: the gates in ``pricing/schema.py`` refuse implausible numbers, unknown keys and unordered dates.
+4. *check*: ``pricing/schema.py`` refuses unknown keys, the gates in ``pricing/gates.py`` implausible numbers and unordered dates.
 
 The output depends on the inputs alone: the same wheels and the same overlay give the same bytes.
 
@@ -39,6 +39,9 @@ from pathlib import Path
 from typing import cast
 
 from opentelemetry.instrumentation.openai_cost.cli.genai import genai_ids, genai_matches, read_genai
+from opentelemetry.instrumentation.openai_cost.money import plain
+from opentelemetry.instrumentation.openai_cost.pricing.gates import check_book
+from opentelemetry.instrumentation.openai_cost.pricing.keys import TIERS, TOKEN_KEYS, UNIT_KEYS
 from opentelemetry.instrumentation.openai_cost.pricing.schema import (
     FEE_LIMITS,
     FEES,
@@ -48,16 +51,11 @@ from opentelemetry.instrumentation.openai_cost.pricing.schema import (
     LONG,
     MAX_BYTES,
     MODEL_FACTS,
-    TIERS,
-    TOKEN_KEYS,
-    UNIT_KEYS,
     Model,
     Row,
-    check_book,
     day,
     decimal,
     dump,
-    plain,
     table,
     tables,
     text_or_none,

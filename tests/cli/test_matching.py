@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.instrumentation.openai_cost.cli.arguments import moment
 from opentelemetry.instrumentation.openai_cost.cli.explanation import explain
 from opentelemetry.instrumentation.openai_cost.pricing import Overrides, PriceBook, RateCard, Terms, bundled_data
-from opentelemetry.instrumentation.openai_cost.pricing.schema import TIERS
+from opentelemetry.instrumentation.openai_cost.pricing.keys import TIERS
 
 DATA = bundled_data()
 ENGINE = PriceBook(DATA)

@@ -1,6 +1,6 @@
 # Copyright The opentelemetry-instrumentation-openai-cost Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Amounts of money: exact sums, whatever the application's decimal settings, and what is accepted as an amount."""
+"""Amounts of money: exact sums, whatever the application's decimal settings, what is accepted as one, and how it is written."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def sum_of(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         total = EXACT.add(total, amount)
     return total
+
+
+def plain(value: Decimal) -> str:
+    """A decimal as people write it: no exponent, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

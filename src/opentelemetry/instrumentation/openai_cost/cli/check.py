@@ -13,9 +13,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast
 
+from ..money import plain
 from ..pricing import Overrides, PriceBook, PriceFileError, Rate, RateCard, Terms, overrides
+from ..pricing.keys import TOKEN_KEYS, UNIT_KEYS
 from ..pricing.overrides import DiscountRule, ModelOverride, OverrideRow
-from ..pricing.schema import TOKEN_KEYS, UNIT_KEYS, plain
 from ..provider import OPENAI
 from .arguments import OK, REFUSED, add_book, add_date, add_json, day_of, given_data, given_moment, moment
 from .dimensions import LONG

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from ..pricing.schema import TOKEN_KEYS, UNIT_KEYS
+from ..pricing.keys import TOKEN_KEYS, UNIT_KEYS
 
 TOKENS = (*TOKEN_KEYS, "reasoning")
 IMAGES = "images "

@@ -8,9 +8,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import cast
 
+from ..money import plain
 from ..pricing import PriceBook, Rate, RateCard, Unpriced
+from ..pricing.keys import TOKEN_KEYS
 from ..pricing.overrides import OverrideRow
-from ..pricing.schema import TOKEN_KEYS, plain
 from .arguments import (
     OK,
     UNPRICED,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
-from ..pricing.schema import GENAI, LONG, UNIT_KEYS, BookError, Row, day, decimal, table
+from ..pricing.keys import UNIT_KEYS
+from ..pricing.schema import GENAI, LONG, BookError, Row, day, decimal, table
 
 GENAI_KEYS = {
     "input_mtok": "input",

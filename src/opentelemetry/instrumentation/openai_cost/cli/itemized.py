@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..money import plain
 from ..pricing import LineItem, Quote, Terms, Unpriced
-from ..pricing.schema import plain
 from .arguments import day_of
 from .layout import Alignment, fields, money, number, table
 from .reasons import in_words, what_is_missing

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from ..pricing.schema import plain
+from ..money import plain
 
 WIDTH = 100
 _MOST_DECIMALS = 12

@@ -11,9 +11,11 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import cast
 
+from ..money import plain
 from ..pricing import Overrides, PriceBook, Rate, RateCard, Terms
-from ..pricing.schema import PROVIDERS, TOKEN_KEYS, UNIT_KEYS, plain
-from ..pricing.schema import TIERS as ALL_TIERS
+from ..pricing.keys import TIERS as ALL_TIERS
+from ..pricing.keys import TOKEN_KEYS, UNIT_KEYS
+from ..pricing.schema import PROVIDERS
 from ..provider import OPENAI
 from .arguments import (
     OK,

@@ -12,9 +12,8 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
-from ..money import EXACT
+from ..money import EXACT, plain
 from ..pricing import PriceBook
-from ..pricing.schema import plain
 from ..spend import Call
 from ..spend.table import decimals
 from .arguments import (

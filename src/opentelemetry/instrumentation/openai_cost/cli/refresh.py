@@ -18,21 +18,9 @@ from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from ..pricing.schema import (
-    GENAI,
-    LONG,
-    TOKEN_KEYS,
-    BookError,
-    Model,
-    Row,
-    dump,
-    models_of,
-    order,
-    parse,
-    plain,
-    table,
-    written_model,
-)
+from ..money import plain
+from ..pricing.keys import TOKEN_KEYS
+from ..pricing.schema import GENAI, LONG, BookError, Model, Row, dump, models_of, order, parse, table, written_model
 from ..provider import AZURE, OPENAI
 from .genai import GenaiModel, genai_ids, genai_matches, read_genai
 from .matching import found, steps

@@ -19,7 +19,7 @@ from io import BufferedReader, StringIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..pricing.schema import plain
+from ..money import plain
 from ..spend import Call, Line, Money, Parts, Tokens, Totals
 from ..spend.table import blocks, in_full, render, times
 from ..spend.totals import in_order, whole

@@ -16,22 +16,12 @@ from typing import IO, cast
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ..money import plain
 from ..pricing import bundled_data
 from ..pricing.book import BUNDLED
 from ..pricing.file import MAX_FILE
-from ..pricing.schema import (
-    GENAI,
-    MAX_BYTES,
-    BookError,
-    Model,
-    doubts,
-    dump,
-    load,
-    models_of,
-    parse,
-    plain,
-    table,
-)
+from ..pricing.gates import doubts
+from ..pricing.schema import GENAI, MAX_BYTES, BookError, Model, dump, load, models_of, parse, table
 from ..version import __version__
 from . import diff
 from .arguments import OK, REFUSED, UsageError, add_date, add_json, day_of, given_moment

@@ -18,24 +18,13 @@ from types import MappingProxyType, ModuleType
 from typing import NoReturn, cast
 
 from . import file
+from .keys import TIERS as LISTED_TIERS
+from .keys import TOKEN_KEYS, UNIT_KEYS
 
-TOKEN_PRICES = frozenset(
-    {
-        "input",
-        "cache_read",
-        "cache_write",
-        "cache_write_12h",
-        "output",
-        "audio_input",
-        "audio_cache_read",
-        "audio_output",
-        "image_input",
-        "image_cache_read",
-        "image_output",
-    }
-)
-UNIT_PRICES = frozenset({"audio_seconds", "video_seconds", "characters", "requests", "training_tokens"})
-TIERS = frozenset({"standard", "flex", "priority", "ultrafast", "scale", "batch"})
+TOKEN_PRICES = frozenset(TOKEN_KEYS)
+UNIT_PRICES = frozenset({*UNIT_KEYS, "training_tokens"})
+TIERS = frozenset({*LISTED_TIERS, "scale"})
+"""A user may have a price where the list has none: of trained tokens, and of the scale tier."""
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MAX_PRICE = 10**9
 _EMPTY: Mapping[str, object] = MappingProxyType({})
