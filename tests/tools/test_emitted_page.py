@@ -23,7 +23,10 @@ sys.modules["emitted_page"] = tool
 spec.loader.exec_module(tool)
 
 PAGE = (ROOT / "docs/emitted.md").read_text(encoding="utf-8")
-ROWS = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in PAGE.splitlines() if line.startswith("| `")]
+TABLES = PAGE.partition(tool.MARKS.begin)[2]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")] for line in TABLES.splitlines() if line.startswith("| `")
+]
 OUTDATED = f"# Title\n\n{tool.MARKS.begin}\nold\n{tool.MARKS.end}\n\nThe end.\n"
 
 
