@@ -26,6 +26,7 @@ from opentelemetry.instrumentation.openai_cost import (
     cost_attributes,
     track_cost,
 )
+from opentelemetry.instrumentation.openai_cost.fork import free_after_fork
 from promises.offspring import account, calls, since
 from support.clients import make_client
 from support.expect import ask
@@ -197,6 +198,26 @@ def with_a_batch_in_progress() -> None:
     with make_client(os.environ["SERVER"]) as client:
         client.post("/batches", body={"completion_window": "24h"}, cast_to=object)
     print(json.dumps([told_by_child(look), look()]))
+
+
+class Semaphore:
+    """A lock of somebody's who has not thought of forks."""
+
+
+class Bare:
+    """One that takes no weak reference either."""
+
+    __slots__ = ()
+
+
+def with_locks_of_another_make() -> None:
+    """Such as a library that replaces the standard ones might bring; the standard one is held at the fork."""
+    locks = [free_after_fork(lock) for lock in (Semaphore(), Bare(), threading.Lock(), Semaphore())]
+    standard: Any = locks[2]
+    holder = threading.Thread(target=standard.acquire)
+    holder.start()
+    holder.join()
+    print(json.dumps([standard.locked(), told_by_child(standard.locked)]))
 
 
 def in_a_crowd(threads: int, children: int) -> None:

@@ -84,6 +84,12 @@ def test_children_of_a_crowd_of_threads_count_their_own_calls(answers):
     assert ended.stderr == ""
 
 
+def test_locks_of_another_make_do_not_keep_the_others_from_being_free(answers):
+    ended = finished("from promises.forks import with_locks_of_another_make; with_locks_of_another_make()", answers)
+    assert json.loads(ended.stdout) == [True, False]
+    assert ended.stderr == ""
+
+
 def test_every_lock_that_somebody_waits_for_is_free_in_a_forked_child():
     held = [
         f"{path.name}:{made.lineno}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar, cast
 from weakref import WeakSet
 
@@ -22,7 +23,9 @@ def free_after_fork(lock: _L) -> _L:
 
     Not for locks that are only ever tried: nobody waits for those.
     """
-    _locks.add(lock)
+    # A lock that somebody has put in the standard one's place may take no weak reference, and is as it is.
+    with suppress(TypeError):
+        _locks.add(lock)
     return lock
 
 
@@ -31,7 +34,9 @@ def _born() -> None:
     process += 1
     for lock in _locks:
         # As the standard library frees its own; a lock that is merely released may be in the midst of being taken.
-        cast("Callable[[], None]", getattr(lock, "_at_fork_reinit"))()  # noqa: B009  # no type stub has it
+        free = cast("Callable[[], None] | None", getattr(lock, "_at_fork_reinit", None))
+        if free is not None:
+            free()
 
 
 if hasattr(os, "register_at_fork"):
