@@ -56,10 +56,19 @@ def finished(
     code: str, server: Server, *, command: Sequence[str] = (sys.executable,), **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run code with the test's server as ``SERVER``; the process must succeed."""
+    ended = ended_somehow(code, server, command=command, **environment)
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+def ended_somehow(
+    code: str, server: Server, *, command: Sequence[str] = (sys.executable,), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same, whether or not the process succeeds."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     paths = [str(TESTS), *(path for path in sys.path if path.endswith("src")), os.environ.get("PYTHONPATH", "")]
     settings = {"SERVER": server.url, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    ended = subprocess.run(
+    return subprocess.run(
         [*command, "-c", textwrap.dedent(code)],
         env={**clean, **settings, **environment},
         capture_output=True,
@@ -67,8 +76,6 @@ def finished(
         timeout=180,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    return ended
 
 
 def run(code: str, server: Server, *, command: Sequence[str] = (sys.executable,), **environment: str) -> Printed:

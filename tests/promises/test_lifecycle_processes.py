@@ -18,7 +18,7 @@ import pytest
 
 pytest.register_assert_rewrite("coexist.process")
 
-from coexist.process import TESTS, finished  # noqa: E402
+from coexist.process import TESTS, ended_somehow, finished  # noqa: E402
 from promises.crowd import REASONS, bill, kind_of  # noqa: E402
 from support.expect import chat, streamed  # noqa: E402
 from support.server import Cut, Gate, json_answer, sse_answer  # noqa: E402
@@ -213,9 +213,13 @@ def test_an_interpreter_that_ends_with_a_stream_open_says_nothing_of_it(server, 
     for who, environment in (("bare", {"BARE": "1"}), ("ours", {})):
         gate = Gate()
         server.queue(sse_answer([streamed()[0], gate, Cut()]))
-        told[who] = finished(BEGIN + ENDINGS[ending], server, **environment)
+        told[who] = ended_somehow(BEGIN + ENDINGS[ending], server, **environment)
         gate.open()
         server.reset()
+    if told["bare"].returncode < 0:
+        # CPython 3.13.0 does, while it collects what the client's HTTP library holds.
+        pytest.skip("this interpreter crashes at the end of such a process, without any instrumentation")
+    assert {who: process.returncode for who, process in told.items()} == {"bare": 0, "ours": 0}
     assert told["bare"].stdout.startswith("last line")
     assert told["ours"].stdout.startswith("last line")
     assert said(told["ours"]) == said(told["bare"])
