@@ -533,6 +533,7 @@ def written_fees(section: Mapping[str, object]) -> dict[str, object]:
             unknown = set(entry) - FEE_KEYS
             numbers = [entry.get("per"), *(entry[key] for key in FEE_LIMITS & entry.keys())]
             is_sane = all(type(number) is int and number > 0 for number in numbers)
+            is_sane &= "minimum" in entry or not FEE_LIMITS & entry.keys()
             if unknown or not is_sane or not entry.get("evidence"):
                 raise BuildError(f"overlay: fee {name}: {entry}")
             row: dict[str, object] = {}

@@ -124,6 +124,12 @@ def test_the_second_book_is_the_bundled_one_unless_named(run: Run, book: Path) -
             lambda book: book["providers"]["openai"]["fees"]["container_4g"][0].update(minimum="5"),
             "openai: fees: container_4g: minimum is '5'",
         ),
+        (
+            lambda book: book["providers"]["openai"]["fees"].update(
+                container_4g=[{"price": "0.12", "per": 20, "block": 20, "source": "overlay"}]
+            ),
+            "openai: fees: container_4g: a block or a maximum needs a minimum",
+        ),
         (lambda book: rows(book).clear(), "openai: gpt-b: no rates"),
         (lambda book: rows(book)[0].update(input=2.5), "openai: gpt-b: rates[0]: input: not a decimal: 2.5"),
         (lambda book: rows(book)[0].update(input="-1"), "openai: gpt-b: rates[0]: input is -1"),

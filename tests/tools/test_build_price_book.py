@@ -401,13 +401,16 @@ def test_a_fee_needs_evidence_and_a_known_name() -> None:
         "web_search": [{"price": "10", "per": 1000, "source": "overlay"}]
     }
     limits = build(
-        genai(), litellm(), overlay(fee.format("container_1g", 'block = 20\nmaximum = 40\nevidence = "e"\n'))
+        genai(),
+        litellm(),
+        overlay(fee.format("container_1g", 'minimum = 20\nblock = 20\nmaximum = 40\nevidence = "e"\n')),
     )
     assert limits["providers"]["openai"]["fees"] == {  # type: ignore[index]
-        "container_1g": [{"price": "10", "per": 1000, "block": 20, "maximum": 40, "source": "overlay"}]
+        "container_1g": [{"price": "10", "per": 1000, "block": 20, "maximum": 40, "minimum": 20, "source": "overlay"}]
     }
-    with pytest.raises(tool.BuildError, match="fee container_1g"):
-        build(genai(), litellm(), overlay(fee.format("container_1g", 'block = "20"\nevidence = "e"\n')))
+    for wrong in ("block = 20", "maximum = 20", 'minimum = 20\nblock = "20"', "minimum = 0"):
+        with pytest.raises(tool.BuildError, match="fee container_1g"):
+            build(genai(), litellm(), overlay(fee.format("container_1g", f'{wrong}\nevidence = "e"\n')))
     with pytest.raises(tool.BuildError, match="fee web_search"):
         build(genai(), litellm(), overlay(fee.format("web_search", "")))
     with pytest.raises(tool.BuildError, match="unknown fee carrier_pigeon"):

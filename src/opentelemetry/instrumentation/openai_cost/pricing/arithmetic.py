@@ -181,7 +181,8 @@ def _price_others(usage: Usage, card: RateCard, missing: list[str]) -> tuple[int
             missing.append(fee.name)
             if not quantity:
                 continue
-        quantity = rate.billed(quantity)
+        if rate.minimum:
+            quantity = rate.billed(quantity)
         lines.append((rate, quantity))
         if rate.scaled is not None and type(quantity) is int:
             scaled += rate.scaled * quantity

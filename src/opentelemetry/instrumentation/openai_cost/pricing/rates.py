@@ -60,7 +60,7 @@ class Rate:
         since: first day of the row (ISO date), or ``None`` if it has always held.
         note: why this rate stands in for another, or what is uncertain about it.
         lower_bound: whether the quantity billed may be larger than the one known.
-        minimum: the least quantity that is billed.
+        minimum: the least quantity that is billed; a rate with a block or a maximum has one.
         block: how many units are billed at once, begun ones in full.
         maximum: the largest quantity that is billed; ``None``: there is none.
         currency: ISO 4217 code.

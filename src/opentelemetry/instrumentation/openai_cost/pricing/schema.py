@@ -313,6 +313,8 @@ def _check_fee(where: str, name: str, value: object) -> None:
         for key in FEE_LIMITS & row.keys():
             if type(row[key]) is not int or cast(int, row[key]) < 1:
                 raise BookError(f"{where}: {key} is {row[key]!r}")
+        if FEE_LIMITS & row.keys() and "minimum" not in row:
+            raise BookError(f"{where}: a block or a maximum needs a minimum")
         for key in ("from", "until"):
             if key in row:
                 _at(where, day, row[key])
