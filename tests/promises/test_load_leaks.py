@@ -21,7 +21,9 @@ pytest.register_assert_rewrite("promises.crowd")
 from opentelemetry.context import get_current  # noqa: E402
 
 import opentelemetry.instrumentation.openai_cost as package  # noqa: E402
+from opentelemetry.instrumentation.openai_cost import attribution, cost_attributes, track_cost  # noqa: E402
 from promises.crowd import (  # noqa: E402
+    KINDS,
     Account,
     LoopbackProvider,
     Provider,
@@ -32,13 +34,18 @@ from promises.crowd import (  # noqa: E402
     in_threads,
     make_async_client,
     make_client,
+    run_calls,
 )
+from promises.disclosure import EVERYTHING  # noqa: E402
 from support import clients  # noqa: E402
 from support.clients import http  # noqa: E402
 
 ROUND = 300
 SPARE = 4096
 """Bytes that may be left of a thousand calls: caches that are filled at first use, and no more than that."""
+
+REMEMBERED = 130
+"""Combinations of values that are remembered here: as many of every kind of call, and fewer than in earnest."""
 
 FILES = Path("/proc/self/fd")
 PATTERN = str(Path(package.__file__).parent / "*")
@@ -131,6 +138,26 @@ async def test_calls_in_tasks_leave_no_byte(instrument, recorded):
             await collect_async()
             left, lines = in_use()
     assert left < SPARE, lines
+
+
+def test_with_everything_switched_on_calls_leave_no_object(instrument, recorded, monkeypatch):
+    monkeypatch.setattr(attribution, "_MAX_REMEMBERED", REMEMBERED)
+    instrument(**{**recorded.options, **EVERYTHING, "summary": False})
+    tracer = recorded.tracer_provider.get_tracer("application")
+    with make_client(Account()) as client:
+
+        def work(first):
+            # As many values as are remembered, so that as many are remembered afterwards.
+            for number in range(first, first + REMEMBERED):
+                with tracer.start_as_current_span("work"), cost_attributes(user=f"user-{number}"), track_cost():
+                    run_calls(client, [1 + number % len(KINDS)])
+
+        work(0)
+        before = alive()
+        work(REMEMBERED)
+        assert alive() == before
+    assert OF_A_CALL.isdisjoint(before)
+    recorded.spans()
 
 
 def test_open_streams_hold_little_and_closed_ones_nothing(instrument, recorded):
