@@ -495,7 +495,7 @@ def same_prices(left: Model, right: Model) -> bool:
     def essence(model: Model) -> object:
         rows = [(row.tier, row.endpoint, row.start or "", row.until or "", row.long_withheld) for row in model.rows]
         prices = [sorted(row.prices.items()) for row in model.rows]
-        facts = {key: value for key, value in model.facts.items() if key not in ("retires", "snapshots")}
+        facts = {key: value for key, value in model.facts.items() if key != "retires"}
         return sorted(zip(rows, prices, strict=True)), facts
 
     return essence(left) == essence(right)
@@ -564,9 +564,7 @@ def written_windows(section: Mapping[str, object]) -> dict[str, object]:
         multiplier = decimal(entry["multiplier"])
         if not 0 < multiplier <= 1 or not entry.get("evidence"):
             raise BuildError(f"overlay: window {name}: {entry}")
-        windows[name] = {key: entry[key] for key in ("multiplier", "models", "from") if key in entry} | {
-            "source": "overlay"
-        }
+        windows[name] = {"multiplier": entry["multiplier"], "source": "overlay"}
     return windows
 
 

@@ -55,12 +55,6 @@ def test_every_model_of_the_book_is_found_by_its_own_name(provider: str) -> None
     assert [name for name in models if key(name, price_list=provider) != name] == []
 
 
-def test_every_listed_snapshot_is_found() -> None:
-    for name, model in OPENAI["models"].items():
-        for snapshot in model.get("snapshots", ()):
-            assert key(snapshot) == name
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -61,9 +61,6 @@ def steps(name: str, models: Mapping[str, object]) -> list[Step]:
     taken: list[Step] = []
     if _try(taken, "exact name", name, name if name in models else None):
         return taken
-    listed = [key for key, model in models.items() if name in _snapshots(model)]
-    if listed and _try(taken, "listed snapshot", name, listed[-1]):
-        return taken
     suffix = _SNAPSHOT
     if name.startswith("ft:"):
         base = ":".join(name.split(":")[:2])
@@ -88,10 +85,6 @@ def found(taken: Sequence[Step]) -> str | None:
 def _try(taken: list[Step], rule: str, tried: str, entry: str | None) -> bool:
     taken.append(Step(rule, tried, entry))
     return entry is not None
-
-
-def _snapshots(model: object) -> Sequence[str]:
-    return cast("Sequence[str]", cast(Entry, model).get("snapshots", ())) if isinstance(model, Mapping) else ()
 
 
 def verdicts(model: Entry, tier: str, day: str, endpoint: str | None) -> list[RowVerdict]:

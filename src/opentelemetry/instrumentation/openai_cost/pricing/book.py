@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import localcontext
 from functools import lru_cache
@@ -74,7 +74,6 @@ class PriceBook:
         self._providers = cast(Mapping[str, Mapping[str, object]], data["providers"])
         self._reviewed = str(data["version"])
         self._cards: dict[tuple[object, ...], RateCard | Unpriced] = {}
-        self._snapshots = {name: _snapshots(_models(provider)) for name, provider in self._providers.items()}
 
     @property
     def version(self) -> str:
@@ -171,9 +170,9 @@ class PriceBook:
             elif terms.requested_model == overrides[0].name:
                 base = overrides[0].name
         models: Mapping[str, Mapping[str, object]] = {} if provider is None else _models(provider)
-        key = _match(base, models, self._snapshots[name or ""]) if provider is not None else None
+        key = _match(base, models) if provider is not None else None
         if key is None and base != terms.model and provider is not None and overrides[0].alias is None:
-            key = _match(terms.model, models, self._snapshots[name or ""])
+            key = _match(terms.model, models)
         model = models.get(key) if key is not None else None
         if model is None and not any(override.rows for override in overrides):
             return Unpriced("unknown_model")
@@ -189,7 +188,7 @@ class PriceBook:
         models = self._overrides.models
         if not models or terms.model is None:
             return ()
-        key = _match(terms.model, models, {})
+        key = _match(terms.model, models)
         if key is not None and key != terms.model and self._has_entry(terms.model):
             # A snapshot with prices of its own is another version than the alias that the user prices.
             key = None
@@ -200,16 +199,14 @@ class PriceBook:
         if key is None:
             return ()
         row = models[key]
-        target = None if row.alias is None else _match(row.alias, models, {})
+        target = None if row.alias is None else _match(row.alias, models)
         return (row,) if target is None else (row, models[target])
 
     def _has_entry(self, model: str) -> bool:
         return any(model in _models(provider) for provider in self._providers.values())
 
     def _is_listed(self, model: str) -> bool:
-        return any(
-            _match(model, _models(provider), self._snapshots[name]) for name, provider in self._providers.items()
-        )
+        return any(_match(model, _models(provider)) for provider in self._providers.values())
 
     @property
     def overrides(self) -> Overrides:
@@ -221,24 +218,18 @@ def _models(provider: Mapping[str, object]) -> Mapping[str, Mapping[str, object]
     return cast(Mapping[str, Mapping[str, object]], provider["models"])
 
 
-def _snapshots(models: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-    return {name: key for key, model in models.items() for name in cast(Sequence[str], model.get("snapshots", ()))}
-
-
-def _match(name: str, models: Mapping[str, object], snapshots: Mapping[str, str]) -> str | None:
-    """The book's key for a model name: itself, a listed snapshot, the alias of a dated snapshot, the base of a fine-tune.
+def _match(name: str, models: Mapping[str, object]) -> str | None:
+    """The book's key for a model name: itself, the alias of a dated snapshot, the base of a fine-tune.
 
     An undated row answers for its own dated snapshots, never for another version.
     """
     if name in models:
         return name
-    if name in snapshots:
-        return snapshots[name]
     suffix = _SNAPSHOT
     if name.startswith("ft:"):
         base = ":".join(name.split(":")[:2])
         if base != name:
-            return _match(base, models, snapshots)
+            return _match(base, models)
         suffix = _FINE_TUNED_SNAPSHOT
     undated = suffix.sub("", name)
     if undated != name and undated in models:

@@ -193,7 +193,7 @@ class Compiler:
             standard = self._row(model, overrides, "standard")
             if standard is None or standard.long is None:
                 return None
-        return cast(int, model.get("long_above") or provider.get("long_context_above") or _LONG_ABOVE)
+        return cast(int, provider.get("long_context_above") or _LONG_ABOVE)
 
     def _factor(
         self,

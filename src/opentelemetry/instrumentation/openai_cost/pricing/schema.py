@@ -41,11 +41,11 @@ FEES = (
     "container_16g",
     "container_64g",
 )
-MODEL_FACTS = ("class", "regional", "retires", "snapshots", "windows")
+MODEL_FACTS = ("class", "regional", "retires")
 
 _TOP_KEYS = frozenset({"schema", "version", "sources", "providers"})
 _PROVIDER_KEYS = frozenset({"long_context_above", "regions", "windows", "fees", "models"})
-_WINDOW_KEYS = frozenset({"multiplier", "models", "from", "source"})
+_WINDOW_KEYS = frozenset({"multiplier", "source"})
 FEE_LIMITS = frozenset({"minimum", "block", "maximum"})
 """Whole numbers that say how much of a fee's units is billed."""
 _FEE_ROW_KEYS = frozenset({"class", "price", "per", "from", "until", *FEE_LIMITS, "source", "confidence", "note"})
@@ -330,7 +330,6 @@ def _read_model(where: str, value: object) -> Model:
         _at(f"{where}: retires", day, facts["retires"])
     if not isinstance(facts.get("class", ""), str):
         raise BookError(f"{where}: class is {facts['class']!r}")
-    _at(f"{where}: snapshots", texts, facts.get("snapshots"))
     rows = [_read_row(f"{where}: rates[{i}]", row) for i, row in enumerate(_at(where, tables, entry.get("rates")))]
     if not rows:
         raise BookError(f"{where}: no rates")
