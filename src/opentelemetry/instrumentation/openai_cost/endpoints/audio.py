@@ -9,10 +9,10 @@ from opentelemetry.util.types import AttributeValue
 
 from .. import semconv
 from ..usage import Tokens, Usage
-from ._chat_events import error_type
 from ._facts import Endpoint, Request, Response
 from ._fields import Fields, fields, seconds, text, tokens
 from ._gateway import in_usage
+from ._usage_events import UsageEvents
 
 _OUTPUT_TYPES = {
     "json": "json",
@@ -105,24 +105,12 @@ def read_transcription(body: Fields, request: Request) -> Response:
 # --- events -----------------------------------------------------------------------------------------------------------------
 
 
-class _AudioEvents:
+class _AudioEvents(UsageEvents):
     """Folds the events of a stream, of which the last one has the usage."""
 
-    __slots__ = ("_request", "_response")
+    __slots__ = ()
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._response = Response()
-
-    @property
-    def identified(self) -> bool:
-        """No event names the model; those before the last need not be read."""
-        return True
-
-    def read(self, data: Fields) -> bool:
-        if error := data.get("error"):
-            self._response = self._response._replace(error_type=error_type(error))
-            return True
+    def _take(self, data: Fields) -> bool:
         kind = data.get("type")
         if kind not in ("speech.audio.done", "transcript.text.done") and not data.get("usage"):
             return False
@@ -131,9 +119,6 @@ class _AudioEvents:
 
     def _usage(self, data: Fields) -> Response:
         return read_transcription(data, self._request)
-
-    def response(self) -> Response:
-        return self._response
 
 
 class _SpeechEvents(_AudioEvents):

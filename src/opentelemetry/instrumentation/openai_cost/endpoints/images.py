@@ -11,11 +11,11 @@ from opentelemetry.util.types import AttributeValue
 
 from .. import semconv
 from ..usage import ModelUsage, Tokens, Usage
-from ._chat_events import error_type
 from ._facts import Endpoint, Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
 from ._gateway import in_usage
 from ._tools import svg_tokens
+from ._usage_events import UsageEvents
 
 _COMPLETED = frozenset({"image_generation.completed", "image_edit.completed"})
 _MARKERS = (b"image_generation.completed", b"image_edit.completed", b"event: error", b'"error"')
@@ -109,25 +109,16 @@ def _of_images(counts: Tokens) -> Tokens:
     return counts._replace(image_output=counts.output - (counts.text_output or 0))
 
 
-class _ImageEvents:
+class _ImageEvents(UsageEvents):
     """Folds the events of a stream: each finished image has an event with its own usage."""
 
-    __slots__ = ("_completed", "_request", "_response")
+    __slots__ = ("_completed",)
 
     def __init__(self, request: Request) -> None:
-        self._request = request
-        self._response = Response()
+        super().__init__(request)
         self._completed = 0
 
-    @property
-    def identified(self) -> bool:
-        """No event names the model; the partial images need not be read."""
-        return True
-
-    def read(self, data: Fields) -> bool:
-        if error := data.get("error"):
-            self._response = self._response._replace(error_type=error_type(error))
-            return True
+    def _take(self, data: Fields) -> bool:
         if data.get("type") not in _COMPLETED and not data.get("usage"):
             return False
         before, self._completed = self._response, self._completed + 1
