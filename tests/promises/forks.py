@@ -34,7 +34,7 @@ from support.payloads import payload
 from support.telemetry import Telemetry
 
 PACKAGE = "opentelemetry.instrumentation.openai_cost"
-PATIENCE = 45
+PATIENCE = 80
 """Seconds after which a child that has not finished hangs."""
 FLAGS = ("Operation", "_Meter")
 """Classes whose lock nobody ever waits for: taking it says that something is done."""

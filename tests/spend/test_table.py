@@ -321,6 +321,17 @@ def test_values_beyond_the_limit_share_a_line(monkeypatch: pytest.MonkeyPatch):
     }
 
 
+def test_errors_beyond_the_limit_share_a_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(spend_totals, "MOST_LINES", 3)
+    totals = Totals.of(read(*[{**FAILED, "error.type": f"made-up-{number}"} for number in (0, 1, 2, 3, 4, 0)]))
+    assert {error: count for (_, error, _), count in totals.errors.items()} == {
+        "made-up-0": 2,
+        "made-up-1": 1,
+        "made-up-2": 1,
+        "_other": 2,
+    }
+
+
 def test_a_table_of_very_many_lines_is_cut_and_its_sum_is_not(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(spend_table, "_MOST_ROWS", 2)
     calls = [{**PRICED, "gen_ai.response.model": f"model-{number}"} for number in range(5)]

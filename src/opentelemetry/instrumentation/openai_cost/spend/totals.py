@@ -13,7 +13,7 @@ from ..money import EXACT, sum_of
 from .call import Call, Parts, Tokens
 
 MOST_LINES = 10_000
-"""Distinct models, and distinct values of an attribute, that have a line of their own; what comes later shares one."""
+"""Distinct models, values of an attribute, and types of errors that have a line of their own; what comes later shares one."""
 OTHER = "_other"
 
 _ZERO = Decimal(0)
@@ -130,7 +130,10 @@ class Totals:
         for name, lines in self.by.items():
             _line(lines, (values or {}).get(name, "(none)")).add(call)
         if call.error is not None:
-            self.errors[line.label, call.error, call.amount is not None] += call.count
+            failure = (line.label, call.error, call.amount is not None)
+            if failure not in self.errors and len(self.errors) >= MOST_LINES:
+                failure = (OTHER, OTHER, call.amount is not None)
+            self.errors[failure] += call.count
         if call.amount is not None:
             self.priced += call.count
             if call.price_list is not None:
