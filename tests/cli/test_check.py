@@ -105,6 +105,7 @@ def test_the_same_as_json(check: Run, save: Callable[..., Path]) -> None:
         "discounts": [{"match": "gpt-*", "percent": "15", "from": "2026-07-01", "until": "2027-06-30"}],
         "fees": [{"name": "web_search", "old": "10 per 1000", "new": "8 per 1000"}],
         "hosts": {"llm.internal": "openai"},
+        "batches": {"long_prompts": True},
         "warnings": [],
     }
 
@@ -114,6 +115,17 @@ def test_another_currency_is_shown_at_the_prices(check: Run, save: Callable[...,
 
     assert "gpt-b  standard  input         2  ->  1.8 EUR  per 1,000,000\n" in result.out
     assert result.out.endswith("\ncurrency  EUR\n")
+
+
+def test_what_is_said_of_training_and_of_batches_is_shown(check: Run, save: Callable[..., Path]) -> None:
+    training = '[models."gpt-b"]\ntraining_tokens = { price = "3", per = 1000000 }\n'
+    path = save(f"[batches]\nlong_prompts = false\n{training}", "prices.toml")
+
+    told = check(path, *DAY).out
+
+    assert "gpt-b  standard  training_tokens     -  ->     3  per 1,000,000\n" in told
+    assert told.endswith("\nbatches  no prompt in them is long\n")
+    assert check(path, *DAY, "--json").json["batches"] == {"long_prompts": False}
 
 
 def test_a_fee_with_prices_by_class_shows_them_all(check: Run, save: Callable[..., Path]) -> None:

@@ -404,6 +404,16 @@ def test_a_batch_that_may_hide_a_long_prompt_has_a_lower_bound(run: Run) -> None
     assert "lengths of the prompts (one of them may be long, which a sum does not tell)" in told
 
 
+def test_a_fine_tuning_job_has_the_price_of_training_that_the_file_states(run: Run, tmp_path: Path) -> None:
+    body = f"@{PAYLOADS / 'fine_tuning_job.json'}"
+    prices = tmp_path / "prices.json"
+    rate = {"price": "3", "per": 1_000_000}
+    prices.write_text(json.dumps({"models": {"gpt-4o-mini-2024-07-18": {"training_tokens": rate}}}))
+
+    assert amount(run("quote", "--usage", body, "--prices", prices, "--json")) == Decimal("0.017304")
+    assert run("quote", "--usage", body, "--json").json["missing"] == ["training_tokens"]
+
+
 def test_a_container_as_the_api_shows_it_has_a_lower_bound(run: Run) -> None:
     result = run("quote", "--usage", '{"object": "container", "memory_limit": "4g"}', *DAY, "--json")
 

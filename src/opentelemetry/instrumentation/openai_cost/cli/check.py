@@ -218,6 +218,7 @@ def to_text(file: Overrides, data: Mapping[str, object], at: float) -> list[str]
         *(("discount", _discount(rule, file, data)) for rule in file.discounts),
         *(("fee", f"{name}: {old} -> {new}") for name, old, new in fee_changes(file, data, at)),
         *(("host", f"{name} bills by the list of {provider}") for name, provider in file.hosts.items()),
+        ("batches", "no prompt in them is long" if file.short_batches else ""),
         ("currency", file.currency or ""),
     ]
     blocks.append(fields(lists))
@@ -275,5 +276,6 @@ def to_json(file: Overrides, data: Mapping[str, object], at: float) -> dict[str,
         ],
         "fees": [{"name": name, "old": old, "new": new} for name, old, new in fee_changes(file, data, at)],
         "hosts": dict(file.hosts),
+        "batches": {"long_prompts": not file.short_batches},
         "warnings": doubts(file, data, at),
     }

@@ -16,7 +16,7 @@ from ..endpoints._fields import Fields, fields, items, number, text, tokens
 from ..endpoints.chat import CHAT
 from ..endpoints.completions import COMPLETIONS
 from ..endpoints.containers import CONTAINERS
-from ..endpoints.jobs import FETCH_BATCH, FETCH_RUN, FETCH_VIDEO
+from ..endpoints.jobs import FETCH_BATCH, FETCH_FINE_TUNING, FETCH_RUN, FETCH_VIDEO
 from ..endpoints.responses import RESPONSES
 from ..usage import Tokens, Usage
 from .arguments import UsageError
@@ -28,6 +28,7 @@ _ENDPOINTS = {
     "response.compaction": RESPONSES,
     "batch": FETCH_BATCH,
     "container": CONTAINERS,
+    "fine_tuning.job": FETCH_FINE_TUNING,
     "thread.run": FETCH_RUN,
     "video": FETCH_VIDEO,
 }

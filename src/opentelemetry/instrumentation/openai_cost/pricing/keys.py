@@ -21,4 +21,10 @@ TOKEN_KEYS = (
     "image_output",
 )
 # Dimensions in other units, with the number of units that the price is for.
-UNIT_KEYS = {"audio_seconds": 60, "video_seconds": 1, "characters": 1_000_000, "requests": 1}
+UNIT_KEYS = {
+    "audio_seconds": 60,
+    "video_seconds": 1,
+    "characters": 1_000_000,
+    "requests": 1,
+    "training_tokens": 1_000_000,
+}

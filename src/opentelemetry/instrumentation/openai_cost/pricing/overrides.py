@@ -22,7 +22,7 @@ from .keys import TIERS as LISTED_TIERS
 from .keys import TOKEN_KEYS, UNIT_KEYS
 
 TOKEN_PRICES = frozenset(TOKEN_KEYS)
-UNIT_PRICES = frozenset({*UNIT_KEYS, "training_tokens"})
+UNIT_PRICES = frozenset(UNIT_KEYS)
 TIERS = frozenset({*LISTED_TIERS, "scale"})
 """A user may have a price where the list has none: of trained tokens, and of the scale tier."""
 _CURRENCY = re.compile(r"[A-Z]{3}")
