@@ -49,7 +49,6 @@ class Page:
     """
 
     def __init__(self, setting: str, installed: Mapping[str, str]) -> None:
-        self._setting = setting
         versions = ", ".join(f"{name} {version}" for name, version in installed.items())
         self._parts = [f"Measured with {setting}; {versions}."]
         self._plotted: dict[str, Mapping[str, Spread]] = {}
