@@ -113,7 +113,24 @@ class Accounts:
         if account is None and self._hook is None and self.budgets is None:
             return None
         try:
-            return self._settle(account, outcome, common, counted, response, context)
+            amount, currency = (None, None) if isinstance(outcome, Unpriced) else (outcome.amount, outcome.currency)
+            labels = _NOBODY if account is None else account.exact
+            if self.budgets is not None:
+                self.budgets.add(amount, currency, {**common, **labels})
+            cost = None
+            if account is not None:
+                cost = account.cost
+                if account.span is not None and self._rollup is not None:
+                    is_awaited = isinstance(outcome, Unpriced) and outcome.reason == "background"
+                    late = self._rollup.add(account.span, amount, currency, response.id, is_awaited)
+                    if late and self._late is not None:
+                        self._late.add(1, counted, context)
+            if cost is None and self._hook is None:
+                return None
+            event = _event(outcome, labels, common, response, context)
+            if cost is not None:
+                cost.add(event)
+            return event
         except Exception as problem:
             self._failed(problem)
             return None
@@ -122,34 +139,6 @@ class Accounts:
         """Hands an event to the application's function, in the operation's context."""
         if self._hook is not None:
             self._hook.call(event, context)
-
-    def _settle(
-        self,
-        account: Account | None,
-        outcome: Outcome,
-        common: Mapping[str, AttributeValue],
-        counted: Mapping[str, AttributeValue],
-        response: Response,
-        context: Context,
-    ) -> CostEvent | None:
-        amount, currency = (None, None) if isinstance(outcome, Unpriced) else (outcome.amount, outcome.currency)
-        labels = _NOBODY if account is None else account.exact
-        if self.budgets is not None:
-            self.budgets.add(amount, currency, {**common, **labels})
-        cost = None
-        if account is not None:
-            cost = account.cost
-            if account.span is not None and self._rollup is not None:
-                is_awaited = isinstance(outcome, Unpriced) and outcome.reason == "background"
-                late = self._rollup.add(account.span, amount, currency, response.id, is_awaited)
-                if late and self._late is not None:
-                    self._late.add(1, counted, context)
-        if cost is None and self._hook is None:
-            return None
-        event = _event(outcome, labels, common, response, context)
-        if cost is not None:
-            cost.add(event)
-        return event
 
 
 def inherit(context: Context, origin: Context) -> Context:
