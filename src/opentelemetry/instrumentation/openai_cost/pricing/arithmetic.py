@@ -32,8 +32,8 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
     missing: list[str] = []
     try:
         if tokens is not None:
-            is_heard = tokens.audio_input or tokens.audio_output
-            parts = (None if is_heard else _price_text(tokens, card)) or _price_tokens(tokens, card, missing)
+            has_audio = tokens.audio_input or tokens.audio_output
+            parts = (None if has_audio else _price_text(tokens, card)) or _price_tokens(tokens, card, missing)
         total = sum(parts)
         if not total and usage.is_empty:
             return Unpriced("no_usage")
