@@ -228,15 +228,15 @@ def in_a_crowd(threads: int, children: int) -> None:
     stop = threading.Event()
     made: list[int] = []
 
-    def work(cost_of_all: Any) -> None:
+    def work() -> None:
         with make_client(url) as client:
             while not stop.is_set():
                 ask(client)
                 made.append(1)
 
-    with track_cost() as cost:
+    with track_cost():
         calls(url)
-        workers = [threading.Thread(target=work, args=(cost,)) for _ in range(threads)]
+        workers = [threading.Thread(target=work) for _ in range(threads)]
         for worker in workers:
             worker.start()
 
