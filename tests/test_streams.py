@@ -281,6 +281,40 @@ def test_when_every_chunk_carries_a_usage_the_last_one_counts(server, client, in
     assert_priced(telemetry, PRICE)
 
 
+def long_stream(count):
+    """The events of a streamed completion of that many chunks of content, the last of which carries the finish reason."""
+    content, *rest = streamed()
+    return [content] * count + rest
+
+
+@pytest.mark.parametrize("count", [1, 5, 28, 29, 30, 31, 32, 33, 61, 62, 63, 64, 200])
+def test_a_stream_of_any_length_is_priced_though_it_is_closed_right_after_its_usage(
+    server, client, instrument, telemetry, count
+):
+    instrument()
+    server.queue(sse_answer(long_stream(count)))
+    with client().chat.completions.with_streaming_response.create(
+        model="gpt-5.5", messages=MESSAGES, stream=True
+    ) as raw:
+        for line in raw.iter_lines():
+            if '"usage"' in line:
+                break
+    assert_priced(telemetry, PRICE)
+    assert telemetry.attributes()["gen_ai.response.finish_reasons"] == ("stop",)
+
+
+@pytest.mark.parametrize(
+    "written", [b'"usage": {', b'"usage" :{', b'"usage" : {', b'"usage":  {', b'"usage"\t:\t{', b'"usage":\t{']
+)
+def test_a_usage_is_found_however_it_is_spaced(server, client, instrument, telemetry, written):
+    instrument()
+    body = [chunk.replace(b'"usage":{', written) for chunk in long_stream(40)]
+    assert written in b"".join(body)
+    server.queue(sse_answer(body))
+    list(ask(client(), stream=True))
+    assert_priced(telemetry, PRICE)
+
+
 def test_text_that_looks_like_a_usage_is_not_one(server, client, instrument, telemetry):
     instrument()
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1_795_000_000, "model": "gpt-5.5"}
@@ -396,6 +430,20 @@ async def test_an_asynchronous_stream_read_to_its_end_is_priced(server, async_cl
     stream = await ask(async_client(), stream=True)
     assert type(stream) is openai.AsyncStream
     assert len([chunk async for chunk in stream]) == 3
+    assert_priced(telemetry, PRICE)
+
+
+@pytest.mark.parametrize("count", [1, 30, 31, 32, 33, 200])
+async def test_an_asynchronous_stream_of_any_length_is_priced_though_it_is_closed_right_after_its_usage(
+    server, async_client, instrument, telemetry, count
+):
+    instrument()
+    server.queue(sse_answer(long_stream(count)))
+    create = async_client().chat.completions.with_streaming_response.create
+    async with create(model="gpt-5.5", messages=MESSAGES, stream=True) as raw:
+        async for line in raw.iter_lines():
+            if '"usage"' in line:
+                break
     assert_priced(telemetry, PRICE)
 
 

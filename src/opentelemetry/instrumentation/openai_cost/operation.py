@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import currentframe
 from threading import Lock
 from time import perf_counter, time
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 _EVENTS = "text/event-stream"
+_PATIENCE = 31
+"""How many chunks of events may pass before they are looked at, together: one search of many costs a fraction of many."""
 
 
 class Operation:
@@ -38,12 +40,18 @@ class Operation:
         context: context of the span (else of the caller), in which metrics are recorded.
         enclosing: where the cost goes when something else describes the call.
         account: whose money it is.
+
+    Attributes:
+        backlog: chunks of the body that have passed and have not been looked at.
+        patience: how many of them there may be.
+        ending: what a chunk holds that is looked at at once; empty: nothing.
     """
 
     __slots__ = (
         "_chunk_times",
         "_collector",
         "_content",
+        "_decode",
         "_ending",
         "_first_chunk",
         "_http",
@@ -54,13 +62,16 @@ class Operation:
         "_started",
         "_stream",
         "account",
+        "backlog",
         "began",
         "context",
         "enclosing",
+        "ending",
         "endpoint",
         "headers",
         "hides_usage",
         "observed",
+        "patience",
         "process",
         "request",
         "server",
@@ -95,6 +106,9 @@ class Operation:
         self._scanner: _body.EventScanner | None = None
         self._collector: _body.DocumentCollector | None = None
         self._http: _body.HttpResponse | None = None
+        self.backlog: list[bytes] = []
+        self.patience, self.ending = 0, b""
+        self._decode: Callable[[bytes], Iterable[bytes]] | None = None
         self._content: bytes | None = None
         self._stream = False
 
@@ -145,8 +159,14 @@ class Operation:
             self._stream = True
             self._reader = self.endpoint.events(self.request)
             self._scanner = _body.EventScanner(self.endpoint, self._reader)
+            if self._chunk_times is None:
+                self.patience, self.ending = _PATIENCE, self.endpoint.ending
         elif "json" in content_type or not content_type:
             self._collector = _body.DocumentCollector(self.endpoint)
+        self._decode = _body.decoder(response)
+        if self._decode is not None:
+            # What ends it cannot be seen in what is encoded.
+            self.patience = 0
         _body.install(response, self, is_async)
         self.observed = True
         if self.hides_usage:
@@ -207,21 +227,30 @@ class Operation:
         except Exception as error:
             self._recorder.failed_inside(error)
 
-    def feed(self, chunk: bytes) -> None:
-        """Looks at bytes on their way to the application."""
-        if self._ending.locked():
+    def look(self) -> None:
+        """Looks at the bytes that have passed since the last time."""
+        backlog = self.backlog
+        passed = backlog[:]
+        # Not all: another thread may read on meanwhile.
+        del backlog[: len(passed)]
+        if not passed or self._ending.locked():
             return
         try:
-            scanner = self._scanner
-            if scanner is not None:
-                if self._first_chunk is None or self._chunk_times is not None:
-                    self._time_chunk()
-                if scanner.feed(chunk):
-                    self._end_observed(None)
-            elif self._collector is not None:
-                self._collector.feed(chunk)
+            content = passed[0] if len(passed) == 1 else b"".join(passed)
+            for part in (content,) if self._decode is None else self._decode(content):
+                self._feed(part)
         except Exception as error:
             self._recorder.failed_inside(error)
+
+    def _feed(self, content: bytes) -> None:
+        scanner = self._scanner
+        if scanner is not None:
+            if self._first_chunk is None or self._chunk_times is not None:
+                self._time_chunk()
+            if scanner.feed(content):
+                self._end_observed(None)
+        elif self._collector is not None:
+            self._collector.feed(content)
 
     def _time_chunk(self) -> None:
         now = perf_counter()
@@ -235,7 +264,7 @@ class Operation:
         """The body has been read to its end."""
         if self._ending.locked():
             return
-        self._finish_events()
+        self._finish_body()
         self._end_observed(None)
 
     def abandon(self) -> None:
@@ -249,20 +278,21 @@ class Operation:
         if inside_telemetry():
             self._recorder.postpone(self._end_abandoned)
         else:
-            self._end_observed(None)
+            self._end_abandoned()
 
     def fail(self, error: BaseException) -> None:
         """Reading the body raised. An event that came whole but for its blank line was sent, and billed."""
         if self._ending.locked():
             return
-        self._finish_events()
+        self._finish_body()
         self._end_observed(error)
 
     def failed_inside(self, error: BaseException) -> None:
         """Something of ours failed; the call goes on."""
         self._recorder.failed_inside(error)
 
-    def _finish_events(self) -> None:
+    def _finish_body(self) -> None:
+        self.look()
         try:
             if self._scanner is not None:
                 self._scanner.finish()
@@ -289,6 +319,7 @@ class Operation:
         return None if read is None else read(self.request)
 
     def _end_abandoned(self) -> None:
+        self.look()
         if not self._ending.locked():
             self._end_observed(None)
 

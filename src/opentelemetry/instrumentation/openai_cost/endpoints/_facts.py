@@ -132,6 +132,7 @@ class Endpoint:
             document of other endpoints.
         outlined_above: how large a document is, in bytes, of which no more is read than that.
         markers: byte strings of which an event that matters, after the opening, holds at least one.
+        ending: what the last event that matters holds, if the stream may be left open after it; it is looked at as it passes.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Endpoint:
     events: Callable[[Request], EventReader] | None = None
     without_body: Callable[[Request], Response] | None = None
     markers: tuple[bytes, ...] = ()
+    ending: bytes = b""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
     priced_by: str = ""
     billing: Billing = "now"

@@ -139,6 +139,7 @@ SPEECH = Endpoint(
     events=_SpeechEvents,
     without_body=read_spoken,
     markers=(b"speech.audio.done", b"event: error", b'"error"'),
+    ending=b"speech.audio.done",
     attributes={gen_ai.GEN_AI_OUTPUT_TYPE: "speech"},
     priced_by="characters of the text, or tokens where events report them",
 )
@@ -151,6 +152,7 @@ TRANSCRIPTIONS = Endpoint(
     read_response=read_transcription,
     events=_AudioEvents,
     markers=(b"transcript.text.done", b"event: error", b'"error"'),
+    ending=b"transcript.text.done",
     priced_by="tokens or seconds of audio, as reported",
 )
 

@@ -59,6 +59,7 @@ FETCH_RESPONSE = Endpoint(
     read_response=read_fetched,
     events=lambda request: ResponseEvents(request, read_fetched),
     markers=RESPONSES.markers,
+    ending=RESPONSES.ending,
     is_read_whole=True,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
 )

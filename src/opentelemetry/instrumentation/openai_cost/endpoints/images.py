@@ -154,6 +154,7 @@ IMAGES = Endpoint(
     read_response=read_response,
     events=_ImageEvents,
     markers=_MARKERS,
+    ending=b".completed",
     attributes={gen_ai.GEN_AI_OUTPUT_TYPE: "image"},
     priced_by="tokens, and those of an SVG's author; by the image where none are reported",
 )

@@ -163,6 +163,7 @@ RESPONSES = Endpoint(
     read_response=read_response,
     events=ResponseEvents,
     markers=_MARKERS,
+    ending=b'"response":',
     is_read_whole=True,
     attributes={semconv.OPENAI_API_TYPE: "responses"},
     priced_by="tokens, and the fees of hosted tools",
