@@ -12,7 +12,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from opentelemetry.instrumentation.openai_cost import attribution, cost_attributes, instruments
+from opentelemetry.instrumentation.openai_cost import attribution, cost_attributes, instruments, series
 from opentelemetry.instrumentation.openai_cost.attribution import MAX_LENGTH, OTHER
 from opentelemetry.instrumentation.openai_cost.config import Config
 from opentelemetry.instrumentation.openai_cost.vocabulary import Vocabulary
@@ -192,9 +192,9 @@ def test_the_documentation_has_the_numbers():
     page = (Path(__file__).parents[2] / "docs/emitted.md").read_text(encoding="utf-8")
     said = dict(re.findall(r"^\| ([^|]+) \| (\d+)[^|]* \| [^|]+ \|$", page, re.MULTILINE))
     assert said == {
-        "`gen_ai.request.model` and `gen_ai.response.model`, together": str(instruments._MAX_MODELS),
-        "`server.address` with its `server.port`": str(instruments._MAX_SERVERS),
-        "`openai.response.service_tier`": str(instruments._MAX_TIERS),
+        "`gen_ai.request.model` and `gen_ai.response.model`, together": str(series._MAX_MODELS),
+        "`server.address` with its `server.port`": str(series._MAX_SERVERS),
+        "`openai.response.service_tier`": str(series._MAX_TIERS),
         "`error.type`": str(instruments._MAX_ERROR_TYPES),
         "a name of `cost_attributes` or baggage": str(Config().baggage_limit),
         "names of `cost_attributes` and baggage": str(attribution._MAX_NAMES),

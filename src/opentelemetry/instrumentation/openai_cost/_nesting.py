@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Protocol, cast
 from weakref import WeakKeyDictionary, ref
 
-from opentelemetry.context import Context, get_value
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, get_current_span
 from opentelemetry.util.types import AttributeValue
 
@@ -141,7 +141,7 @@ def open_invocation(kind: Kind, context: Context) -> Enclosing | None:
     if module is None or kind not in _KEYS:
         return None
     key = getattr(module, _KEYS[kind], None)
-    data = None if key is None else get_value(cast(str, key), context)
+    data = None if key is None else context.get(key)
     if data is None or not isinstance(getattr(data, "attributes", None), dict):
         return None
     return _of(data, lambda: Enclosing(_invocation_writer(cast(_InvocationData, data))))

@@ -25,6 +25,7 @@ from .hook import Hook
 from .outcome import Outcome, ProviderCost
 from .pricing import Unpriced
 from .rollup import Node, Rollup
+from .series import Series
 from .tracking import Cost, innermost
 
 _NOBODY: Mapping[str, AttributeValue] = MappingProxyType({})
@@ -92,8 +93,7 @@ class Accounts:
         self,
         account: Account | None,
         outcome: Outcome,
-        common: Mapping[str, AttributeValue],
-        counted: Mapping[str, AttributeValue],
+        series: Series,
         response: Response,
         context: Context,
     ) -> CostEvent | None:
@@ -102,8 +102,7 @@ class Accounts:
         Args:
             account: whose money it is.
             outcome: the cost, or why there is none.
-            common: attributes of the operation.
-            counted: the same as metrics carry them.
+            series: attributes of the operation.
             response: what the response said.
             context: the operation's.
 
@@ -116,7 +115,7 @@ class Accounts:
             amount, currency = (None, None) if isinstance(outcome, Unpriced) else (outcome.amount, outcome.currency)
             labels = _NOBODY if account is None else account.exact
             if self.budgets is not None:
-                self.budgets.add(amount, currency, {**common, **labels})
+                self.budgets.add(amount, currency, {**series.exact, **labels})
             cost = None
             if account is not None:
                 cost = account.cost
@@ -124,10 +123,10 @@ class Accounts:
                     is_awaited = isinstance(outcome, Unpriced) and outcome.reason == "background"
                     late = self._rollup.add(account.span, amount, currency, response.id, is_awaited)
                     if late and self._late is not None:
-                        self._late.add(1, counted, context)
+                        self._late.add(1, series.common, context)
             if cost is None and self._hook is None:
                 return None
-            event = _event(outcome, labels, common, response, context)
+            event = _event(outcome, labels, series.exact, response, context)
             if cost is not None:
                 cost.add(event)
             return event

@@ -7,22 +7,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, NoOpHistogram, Observation
-from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
-from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from . import semconv
 from .aliases import AliasHistograms
-from .attribution import OTHER
 from .config import Config
 from .endpoints import Response
 from .outcome import Attributes, Outcome
 from .pricing import PriceBook, Quote, Unpriced
-from .provider import Server
+from .series import Series
 from .usage import MAX_COUNT, Tokens
 from .vocabulary import Vocabulary
 
@@ -30,9 +27,6 @@ if TYPE_CHECKING:
     from .operation import Operation
 
 
-_MAX_MODELS = 500
-_MAX_SERVERS = 200
-_MAX_TIERS = 32
 _MAX_ERROR_TYPES = 200
 
 
@@ -82,25 +76,10 @@ class Instruments:
                 "Time per output chunk, for each chunk after the first one",
                 explicit_bucket_boundaries_advisory=semconv.DURATION_BUCKETS,
             )
-        self._models = Vocabulary("models", _MAX_MODELS)
-        self._servers = Vocabulary("servers", _MAX_SERVERS)
-        self._tiers = Vocabulary("service tiers", _MAX_TIERS)
         self._error_types = Vocabulary("types of errors", _MAX_ERROR_TYPES, "_OTHER")
         self._components = ComponentCounters(meter) if config.component_metrics else None
         self._aliases = AliasHistograms(meter, config.aliases) if config.aliases else None
         self._latest = LatestTokenMetrics(meter) if config.token_metrics == "latest" else None
-
-    def bounded(self, common: Attributes, server: Server) -> Attributes:
-        """Attributes that several metrics carry, models and servers among them only so many different ones and so long."""
-        if self._servers[server.name] != server.name:
-            common = {**common, SERVER_ADDRESS: OTHER}
-            # So many hosts may have as many ports.
-            del common[SERVER_PORT]
-        for name in (gen_ai.GEN_AI_REQUEST_MODEL, gen_ai.GEN_AI_RESPONSE_MODEL):
-            model = cast("str | None", common.get(name))
-            if model is not None and (word := self._models[model]) != model:
-                common = {**common, name: word}
-        return common
 
     def are_heard(self) -> bool:
         """Whether anything is made of what is recorded: not without an SDK, or with a disabled one."""
@@ -109,54 +88,41 @@ class Instruments:
         return real is not None and not isinstance(real, NoOpHistogram)
 
     def record_operation(
-        self, operation: Operation, response: Response, common: Attributes, error_type: str | None
+        self, operation: Operation, response: Response, series: Series, error_type: str | None
     ) -> None:
         """Duration, tokens and chunk times of an operation that nothing else describes."""
         context = operation.context
-        attributes = common
-        if response.service_tier is not None:
-            attributes = {**common, semconv.OPENAI_RESPONSE_SERVICE_TIER: self._tiers[response.service_tier]}
-        tokens = None if response.usage is None else response.usage.tokens
         if error_type is None:
-            self._duration.record(operation.duration, attributes, context)
+            self._duration.record(operation.duration, series.tiered, context)
         else:
-            failed = {**attributes, ERROR_TYPE: self._error_types[error_type]}
+            failed = {**series.tiered, ERROR_TYPE: self._error_types[error_type]}
             self._duration.record(operation.duration, failed, context)
+        tokens = None if response.usage is None else response.usage.tokens
         if tokens is not None:
-            if tokens.input is not None and 0 <= tokens.input <= MAX_COUNT:
-                self._token_usage.record(tokens.input, {**attributes, gen_ai.GEN_AI_TOKEN_TYPE: "input"}, context)
-            if tokens.output is not None and 0 <= tokens.output <= MAX_COUNT:
-                self._token_usage.record(tokens.output, {**attributes, gen_ai.GEN_AI_TOKEN_TYPE: "output"}, context)
+            inputs, outputs = tokens.input, tokens.output
+            if inputs is not None and 0 <= inputs <= MAX_COUNT:
+                self._token_usage.record(inputs, series.input, context)
+            if outputs is not None and 0 <= outputs <= MAX_COUNT:
+                self._token_usage.record(outputs, series.output, context)
             if self._latest is not None and operation.endpoint.kind == "inference":
-                self._latest.record(tokens, attributes, context, failed=error_type is not None)
+                self._latest.record(tokens, series.tiered, context, failed=error_type is not None)
         first_chunk = operation.time_to_first_chunk
         if first_chunk is not None:
-            self._first_chunk.record(first_chunk, common, context)
+            self._first_chunk.record(first_chunk, series.common, context)
             if self._chunk is not None:
                 for seconds in operation.chunk_times:
-                    self._chunk.record(seconds, common, context)
+                    self._chunk.record(seconds, series.common, context)
 
-    def record_cost(
-        self,
-        outcome: Outcome,
-        common: Attributes,
-        context: Context,
-        response: Response,
-        error_type: str | None = None,
-    ) -> None:
+    def record_cost(self, outcome: Outcome, series: Series, context: Context, error_type: str | None = None) -> None:
         """The cost of an operation, or the reason why it has none: exactly one of the two."""
         if isinstance(outcome, Unpriced):
-            self._unpriced.add(1, {**common, semconv.OWN_UNPRICED_REASON: outcome.reason}, context)
+            self._unpriced.add(1, {**series.common, semconv.OWN_UNPRICED_REASON: outcome.reason}, context)
             return
-        attributes: Attributes = {
-            **common,
-            semconv.COST_CURRENCY: outcome.currency,
-            semconv.COST_SOURCE: semconv.COST_SOURCE_LOCAL
-            if isinstance(outcome, Quote)
-            else semconv.COST_SOURCE_PROVIDER,
-        }
-        if response.service_tier is not None:
-            attributes[semconv.OPENAI_RESPONSE_SERVICE_TIER] = self._tiers[response.service_tier]
+        currency, attributes = outcome.currency, series.cost
+        if currency != "USD":
+            attributes = {**attributes, semconv.COST_CURRENCY: currency}
+        if not isinstance(outcome, Quote):
+            attributes = {**attributes, semconv.COST_SOURCE: semconv.COST_SOURCE_PROVIDER}
         self._cost.record(outcome.float_amount, attributes, context)
         if self._aliases is not None:
             self._aliases.record(outcome, attributes, context)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Meter
-from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.trace import (
     INVALID_SPAN,
     NoOpTracer,
@@ -30,11 +29,12 @@ from .event import CostEvent
 from .instruments import Instruments
 from .ledger import Ledger, Started
 from .operation import Operation
-from .outcome import Attributes, Outcome, cost_attributes
+from .outcome import Outcome, cost_attributes
 from .pricer import Billed, Pricer
 from .pricing import PriceBook, Unpriced
 from .provider import Server
 from .rollup import Rollup
+from .series import AllSeries, Series
 from .span import describe, start_span
 from .tracking import innermost
 from .usage import Usage
@@ -84,6 +84,7 @@ class Recorder:
         self._tracer, self._config, self._summary = tracer, config, summary
         self._pricer = Pricer(book, config.provider_cost_currency)
         self._instruments = Instruments(meter, config)
+        self._all_series = AllSeries()
         self.accounts = Accounts(config, meter, rollup, self.failed_inside)
         self._ledger = Ledger()
         self._failures: set[str] = set()
@@ -176,25 +177,25 @@ class Recorder:
 
     def _record(self, operation: Operation, response: Response, error: BaseException | None) -> CostEvent | None:
         endpoint = operation.endpoint
-        common = self._common(operation, response, operation.account)
         if endpoint.billing == "fetch" or endpoint.is_silent:
             event = self._follow(operation, response)
             if not endpoint.is_silent:
-                self._record_fetch(operation, response, error, common)
+                self._record_fetch(operation, response, error)
             return event
         outcome = self._outcome(operation, response, error)
         error_type = response.error_type if error is None else qualified_name(error)
-        counted = self._instruments.bounded(common, operation.server)
+        account = operation.account
+        series = self._series(endpoint.operation, operation.request.model, operation.server, response, account)
         try:
-            self._tell(operation, response, outcome, counted, error_type)
+            self._tell(operation, response, outcome, series, error_type)
         except Exception as problem:
             self.failed_inside(problem)
         if response.is_job and not self._is_due(operation, response):
             return None
-        return self._settle(outcome, common, counted, operation.context, response, operation.account, error_type)
+        return self._settle(outcome, series, operation.context, response, account, error_type)
 
     def _tell(
-        self, operation: Operation, response: Response, outcome: Outcome, counted: Attributes, error_type: str | None
+        self, operation: Operation, response: Response, outcome: Outcome, series: Series, error_type: str | None
     ) -> None:
         """Puts the operation on the span that describes it; if the span is ours, into its metrics as well."""
         cost = cost_attributes(outcome, self._config.breakdown)
@@ -205,7 +206,7 @@ class Recorder:
             if others:
                 cost.update(aliases.attributes(others, cost))
             describe(operation, response, error_type, cost)
-            self._instruments.record_operation(operation, response, counted, error_type)
+            self._instruments.record_operation(operation, response, series, error_type)
         elif operation.enclosing is not None:
             known = cost if operation.account is None else {**operation.account.exact, **cost}
             operation.enclosing.add(known, others)
@@ -213,8 +214,7 @@ class Recorder:
     def _settle(
         self,
         outcome: Outcome,
-        common: Attributes,
-        counted: Attributes,
+        series: Series,
         context: Context,
         response: Response,
         account: Account | None,
@@ -222,24 +222,24 @@ class Recorder:
     ) -> CostEvent | None:
         """Records the cost of one operation, and passes it on to whoever wants to know it."""
         try:
-            self._instruments.record_cost(outcome, counted, context, response, error_type)
+            self._instruments.record_cost(outcome, series, context, error_type)
         except Exception as problem:
             self.failed_inside(problem)
         if self._summary is not None:
-            self._summary.add(outcome, counted, response, error_type)
-        return self.accounts.settle(account, outcome, common, counted, response, context)
+            self._summary.add(outcome, series.common, response, error_type)
+        return self.accounts.settle(account, outcome, series, response, context)
 
-    def _record_fetch(
-        self, operation: Operation, response: Response, error: BaseException | None, common: Attributes
-    ) -> None:
+    def _record_fetch(self, operation: Operation, response: Response, error: BaseException | None) -> None:
         """A call that only looks at earlier work: no tokens and no cost of its own."""
         if operation.span is None:
             return
         error_type = response.error_type if error is None else qualified_name(error)
         response = response._replace(usage=None)
         describe(operation, response, error_type, {})
-        counted = self._instruments.bounded(common, operation.server)
-        self._instruments.record_operation(operation, response, counted, error_type)
+        series = self._series(
+            operation.endpoint.operation, operation.request.model, operation.server, response, operation.account
+        )
+        self._instruments.record_operation(operation, response, series, error_type)
 
     def _is_due(self, operation: Operation, response: Response) -> bool:
         """Whether what this call started or went on with has still to be counted: another call may have done so meanwhile."""
@@ -269,11 +269,9 @@ class Recorder:
         finished = _Finished(owed, operation)
         outcome = self._outcome(finished, response, None)
         # Whose money it is was settled by the call that started it, and so were the labels.
-        attributes = {**self._common(operation, response, owed.account), gen_ai.GEN_AI_OPERATION_NAME: owed.operation}
-        if owed.request.model is not None:
-            attributes[gen_ai.GEN_AI_REQUEST_MODEL] = owed.request.model
-        counted = self._instruments.bounded(attributes, operation.server)
-        return self._settle(outcome, attributes, counted, operation.context, response, owed.account)
+        model = owed.request.model or operation.request.model
+        series = self._series(owed.operation, model, operation.server, response, owed.account)
+        return self._settle(outcome, series, operation.context, response, owed.account)
 
     def _outcome(self, operation: Billed, response: Response, error: BaseException | None) -> Outcome:
         """What the call cost or why that is not known, a failure of ours included."""
@@ -283,17 +281,11 @@ class Recorder:
             self.failed_inside(problem)
             return Unpriced("error")
 
-    def _common(self, operation: Operation, response: Response, account: Account | None) -> Attributes:
-        """Attributes that every metric of the operation carries."""
-        common: Attributes = {
-            gen_ai.GEN_AI_OPERATION_NAME: operation.endpoint.operation,
-            **operation.server.attributes,
-        }
-        if operation.request.model is not None:
-            common[gen_ai.GEN_AI_REQUEST_MODEL] = operation.request.model
-        if response.model is not None:
-            common[gen_ai.GEN_AI_RESPONSE_MODEL] = response.model
-        return common if account is None else {**account.counted, **common}
+    def _series(
+        self, name: str, model: str | None, server: Server, response: Response, account: Account | None
+    ) -> Series:
+        labels = None if account is None else account.counted
+        return self._all_series.find(name, server, model, response.model, response.service_tier, labels)
 
 
 def _is_silent(tracer: Tracer) -> bool:

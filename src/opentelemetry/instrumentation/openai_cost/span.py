@@ -84,7 +84,8 @@ def describe(operation: Operation, response: Response, error_type: str | None, c
         attributes[semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = response.system_fingerprint
     if response.compacted:
         attributes[semconv.CONVERSATION_COMPACTED] = True
-    attributes.update(response.attributes)
+    if response.attributes:
+        attributes.update(response.attributes)
     first_chunk = operation.time_to_first_chunk
     if first_chunk is not None:
         attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = first_chunk

@@ -11,7 +11,7 @@ from .. import semconv
 from ..usage import Usage
 from ._chat_events import MARKERS, ChunkReader, in_order
 from ._facts import MAX_DOCUMENT, Endpoint, Request, Response
-from ._fields import Fields, fields, items, number, text, tokens, whole
+from ._fields import Fields, fields, items, number, text, texts, tokens, whole
 from ._gateway import in_usage
 from ._tools import chat_fees
 
@@ -21,6 +21,7 @@ _NUMBERS = (
     ("frequency_penalty", gen_ai.GEN_AI_REQUEST_FREQUENCY_PENALTY),
     ("presence_penalty", gen_ai.GEN_AI_REQUEST_PRESENCE_PENALTY),
 )
+_IDENTITY = ("id", "model", "service_tier", "system_fingerprint")
 _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
@@ -47,8 +48,8 @@ def common_attributes(body: Fields) -> dict[str, AttributeValue]:
             attributes[gen_ai.GEN_AI_REQUEST_STOP_SEQUENCES] = sequences
     if body.get("stream") is True:
         attributes[semconv.REQUEST_STREAM] = True
-    tier = text(body.get("service_tier"))
-    if tier is not None and tier != "auto":
+    tier = body.get("service_tier")
+    if tier is not None and tier != "auto" and (tier := text(tier)) is not None:
         attributes[semconv.OPENAI_REQUEST_SERVICE_TIER] = tier
     return attributes
 
@@ -56,17 +57,15 @@ def common_attributes(body: Fields) -> dict[str, AttributeValue]:
 def read_request(body: Fields) -> Request:
     """Reads the JSON body of a chat completion."""
     attributes = common_attributes(body)
-    if (effort := text(body.get("reasoning_effort"))) is not None:
+    if (effort := body.get("reasoning_effort")) is not None and (effort := text(effort)) is not None:
         attributes[semconv.REQUEST_REASONING_LEVEL] = effort
     output_type = _output_type(body)
     if output_type is not None:
         attributes[gen_ai.GEN_AI_OUTPUT_TYPE] = output_type
-    return Request(
-        model=text(body.get("model")),
-        stream=body.get("stream") is True,
-        attributes=attributes,
-        chat_search=body.get("web_search_options") is not None,
-    )
+    model, stream = text(body.get("model")), body.get("stream") is True
+    if body.get("web_search_options") is None:
+        return Request(model, stream, attributes)
+    return Request(model, stream, attributes, chat_search=True)
 
 
 def read_response(body: Fields, request: Request) -> Response:
@@ -76,19 +75,15 @@ def read_response(body: Fields, request: Request) -> Response:
         reason = text(fields(choice).get("finish_reason"))
         if reason is not None:
             reasons[position] = reason
-    model = text(body.get("model"))
+    identifier, model, tier, fingerprint = texts(body, _IDENTITY)
     used = body.get("usage")
     counts = tokens(used)
-    return Response(
-        id=text(body.get("id")),
-        model=model,
-        created=number(body.get("created")),
-        service_tier=text(body.get("service_tier")),
-        finish_reasons=in_order(reasons),
-        system_fingerprint=text(body.get("system_fingerprint")),
-        usage=None if counts is None else Usage(counts, fees=chat_fees(request, model)),
-        reported=None if used is None else in_usage(used),
-    )
+    usage = None if counts is None else Usage(counts, (), chat_fees(request, model))
+    created, finish_reasons = number(body.get("created")), in_order(reasons)
+    # By position: keywords would double the time.
+    response = Response(identifier, model, created, tier, finish_reasons, fingerprint, usage)
+    reported = None if used is None else in_usage(used)
+    return response if reported is None else response._replace(reported=reported)
 
 
 def _output_type(body: Fields) -> str | None:
