@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -96,7 +96,7 @@ def _operation(name: str) -> Callable[[], None]:
 
     def work() -> None:
         token = attach(context)
-        recorder.end(recorder.begin(endpoint, openai, request), response, None)
+        recorder.end(recorder.begin(endpoint, openai, request, get_current()), response, None)
         detach(token)
         assert spans[0].is_recording()
 

@@ -15,6 +15,7 @@ import openai
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
@@ -243,7 +244,7 @@ def observe(recorder: Recorder, way: Way, content: bytes, size: int) -> bytes:
     """Hands an answer past the instrumentation, cut into pieces; returns what comes out behind it."""
     endpoint = find("post", way.path)
     request = endpoint.read_request({"model": "gpt-5.5", "stream": way.events is not None})
-    operation = recorder.begin(endpoint, host("https", "api.openai.com", None), request)
+    operation = recorder.begin(endpoint, host("https", "api.openai.com", None), request, get_current())
     pieces = (content[start : start + size] for start in range(0, len(content), size))
     response = http.Response(200, headers={"content-type": _content_type(way)}, content=pieces)
     operation.received(response, way.events is not None, False)

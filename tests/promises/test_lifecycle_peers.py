@@ -16,7 +16,7 @@ pytest.importorskip("opentelemetry.instrumentation.genai.openai")
 pytest.importorskip("openinference.instrumentation.openai")
 pytest.register_assert_rewrite("promises.crowd")
 
-from opentelemetry.instrumentation.openai_cost._wrapping import OurWrapper  # noqa: E402
+from opentelemetry.instrumentation.openai_cost._wrapping import is_ours  # noqa: E402
 from promises.crowd import (  # noqa: E402
     Account,
     Turnstile,
@@ -78,11 +78,6 @@ def different(before: Places) -> list[str]:
         for name, entry in entries.items()
         if vars(kind).get(name) is not entry and not is_ours(entry) and not name.startswith(("__", "_abc"))
     ]
-
-
-def is_ours(entry: object) -> bool:
-    """Whether it is a wrapper of ours."""
-    return type(entry) is OurWrapper
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import wrapt
+from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from . import endpoints
@@ -23,7 +24,7 @@ from ._body import HttpResponse
 from ._in_flight import InFlight
 from ._stream_usage import StreamUsage
 from ._websocket import SocketPatch
-from ._wrapping import OurWrapper, Wrapper, holds_ours
+from ._wrapping import Method, Wrapper, as_ours, binder, holds_ours, is_ours
 from .endpoints._fields import NOTHING, Fields
 from .fork import free_after_fork
 from .operation import Operation
@@ -94,12 +95,13 @@ class ClientPatch:
         self._stream_usage.forget()
         self._sockets.remove()
 
-    def _wrap(self, client: type, name: str, wrapper: Callable[..., object]) -> None:
+    def _wrap(self, client: type, name: str, around: Callable[[Method], Method]) -> None:
         if holds_ours(client.__dict__.get(name)):
             return
         # An inherited method (openai < 1.8) is shadowed, not replaced: taking our attribute away restores it.
         original = client.__dict__.get(name)
-        ours = OurWrapper(original if original is not None else getattr(client, name), wrapper)
+        wrapped: Method = original if original is not None else getattr(client, name)
+        ours = as_ours(around(wrapped), wrapped)
         setattr(client, name, ours)
 
         def restore() -> None:
@@ -111,7 +113,7 @@ class ClientPatch:
 
         self._restores.append(restore)
 
-    def _reach_subclasses(self, client: type, wrapper: Callable[..., object]) -> None:
+    def _reach_subclasses(self, client: type, around: Callable[[Method], Method]) -> None:
         """Gets beneath wrappers that others put, or left, on the concrete clients before ours came.
 
         They hold the original function, and calls through them would pass us by.
@@ -119,10 +121,10 @@ class ClientPatch:
         base = client.__dict__["request"]
         for subclass in _subclasses(client):
             attribute = subclass.__dict__.get("request")
-            if attribute is None or isinstance(attribute, OurWrapper):
+            if attribute is None or is_ours(attribute):
                 continue
             if attribute is base.__wrapped__:
-                self._wrap(subclass, "request", wrapper)
+                self._wrap(subclass, "request", around)
             elif (holder := _holder(attribute, base.__wrapped__)) is not None:
                 self._insert(holder, base)
 
@@ -136,68 +138,95 @@ class ClientPatch:
 
         self._restores.append(restore)
 
-    def _request(self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs) -> object:
-        operation = self._begin(instance, args, kwargs)
-        if operation is None and self._in_flight.get() is None:
-            return wrapped(*args, **kwargs)
-        changed = None if operation is None else self._stream_usage.ask(operation, instance, args, kwargs)
-        entered = self._in_flight.enter(operation)
-        try:
-            result = wrapped(*args, **kwargs) if changed is None else changed.send(wrapped)
-        except BaseException as error:
+    def _request(self, original: Method) -> Method:
+        """The client's ``request``, observed."""
+        bind, in_flight = binder(original), self._in_flight
+
+        def request(client: object, /, *args: object, **kwargs: object) -> object:
+            operation = self._begin(client, args, kwargs)
+            wrapped = bind(client, type(client))
+            if operation is None and in_flight.get() is None:
+                return wrapped(*args, **kwargs)
+            changed = None
+            if operation is not None and operation.request.stream:
+                changed = self._stream_usage.ask(operation, client, args, kwargs)
+            entered = in_flight.enter(operation)
+            try:
+                result = wrapped(*args, **kwargs) if changed is None else changed.send(wrapped)
+            except BaseException as error:
+                if operation is not None:
+                    operation.raised(error)
+                raise
+            finally:
+                in_flight.leave(entered)
             if operation is not None:
-                operation.raised(error)
-            raise
-        finally:
-            self._in_flight.leave(entered)
-        if operation is not None:
-            operation.returned(result)
-        return result
-
-    async def _request_async(
-        self, wrapped: Callable[..., Awaitable[object]], instance: object, args: Args, kwargs: Kwargs
-    ) -> object:
-        operation = self._begin(instance, args, kwargs)
-        if operation is None and self._in_flight.get() is None:
-            return await wrapped(*args, **kwargs)
-        changed = None if operation is None else self._stream_usage.ask(operation, instance, args, kwargs)
-        entered = self._in_flight.enter(operation)
-        try:
-            result = await (wrapped(*args, **kwargs) if changed is None else changed.send_async(wrapped))
-        except BaseException as error:
-            if operation is not None:
-                operation.raised(error)
-            raise
-        finally:
-            self._in_flight.leave(entered)
-        if operation is not None:
-            operation.returned(result)
-        return result
-
-    def _process_response(self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs) -> object:
-        late = self._received(instance, kwargs, is_async=False)
-        if late is None:
-            return wrapped(*args, **kwargs)
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            late.raised(error)
-            raise
-        late.returned(result)
-        return result
-
-    def _process_response_async(
-        self, wrapped: Callable[..., object], instance: object, args: Args, kwargs: Kwargs
-    ) -> object:
-        # Not a coroutine function: the method is one only since openai 1.8, and what it returns goes back as it is.
-        late = self._received(instance, kwargs, is_async=True)
-        result = wrapped(*args, **kwargs)
-        if late is None:
+                operation.returned(result)
             return result
-        if isawaitable(result):
-            return self._await_late(result, late)
-        late.returned(result)
-        return result
+
+        return request
+
+    def _request_async(self, original: Method) -> Method:
+        """The asynchronous client's ``request``, observed."""
+        bind, in_flight = binder(cast("Callable[..., Awaitable[object]]", original)), self._in_flight
+
+        async def request(client: object, /, *args: object, **kwargs: object) -> object:
+            operation = self._begin(client, args, kwargs)
+            wrapped = bind(client, type(client))
+            if operation is None and in_flight.get() is None:
+                return await wrapped(*args, **kwargs)
+            changed = None
+            if operation is not None and operation.request.stream:
+                changed = self._stream_usage.ask(operation, client, args, kwargs)
+            entered = in_flight.enter(operation)
+            try:
+                result = await (wrapped(*args, **kwargs) if changed is None else changed.send_async(wrapped))
+            except BaseException as error:
+                if operation is not None:
+                    operation.raised(error)
+                raise
+            finally:
+                in_flight.leave(entered)
+            if operation is not None:
+                operation.returned(result)
+            return result
+
+        return request
+
+    def _process_response(self, original: Method) -> Method:
+        """The client's ``_process_response``, observed."""
+        bind = binder(original)
+
+        def process_response(client: object, /, *args: object, **kwargs: object) -> object:
+            late = self._received(client, kwargs, is_async=False)
+            wrapped = bind(client, type(client))
+            if late is None:
+                return wrapped(*args, **kwargs)
+            try:
+                result = wrapped(*args, **kwargs)
+            except BaseException as error:
+                late.raised(error)
+                raise
+            late.returned(result)
+            return result
+
+        return process_response
+
+    def _process_response_async(self, original: Method) -> Method:
+        """The asynchronous client's ``_process_response``, observed."""
+        bind = binder(original)
+
+        def process_response(client: object, /, *args: object, **kwargs: object) -> object:
+            # Not a coroutine function: the method is one only since openai 1.8, and what it returns goes back as it is.
+            late = self._received(client, kwargs, is_async=True)
+            result = bind(client, type(client))(*args, **kwargs)
+            if late is None:
+                return result
+            if isawaitable(result):
+                return self._await_late(result, late)
+            late.returned(result)
+            return result
+
+        return process_response
 
     async def _await_late(self, result: Awaitable[object], late: Operation) -> object:
         try:
@@ -237,10 +266,14 @@ class ClientPatch:
         try:
             options = cast(_Options, args[1] if len(args) > 1 else kwargs["options"])
             endpoint = endpoints.find(options.method, options.url)
-            if endpoint is None or recorder.is_unheard() or not is_instrumentation_enabled():
+            if endpoint is None:
+                return None
+            context = get_current()
+            # An empty context suppresses nothing.
+            if recorder.is_unheard(context) or (context and not is_instrumentation_enabled()):
                 return None
             body = _body(options) if endpoint.billing == "now" else _parameters(options)
-            return recorder.begin(endpoint, self._server(instance, options.url), endpoint.read_request(body))
+            return recorder.begin(endpoint, self._server(instance, options.url), endpoint.read_request(body), context)
         except Exception as error:
             recorder.failed_inside(error)
             return None
@@ -249,7 +282,7 @@ class ClientPatch:
         if "://" in url:
             parts = urlsplit(url)
             return server(parts.scheme, parts.hostname or "", parts.port)
-        base = cast(_Url, getattr(instance, "base_url"))  # noqa: B009  # the class is only known at run time
+        base: _Url = getattr(instance, "base_url")  # noqa: B009  # the class is only known at run time
         key = (id(base), type(instance))
         known = self._servers.get(key)
         if known is None:
@@ -270,8 +303,10 @@ def _subclasses(client: type) -> Iterator[type]:
 
 def _holder(attribute: object, original: object) -> Wrapper | None:
     """The wrapper in a chain of wrapt's that holds the original function, if none of ours is in the chain already."""
-    while isinstance(attribute, wrapt.FunctionWrapper) and not isinstance(attribute, OurWrapper):
+    while isinstance(attribute, wrapt.FunctionWrapper):
         wrapper = cast(Wrapper, attribute)
+        if is_ours(wrapper):
+            return None
         if wrapper.__wrapped__ is original:
             return wrapper
         attribute = wrapper.__wrapped__
@@ -280,8 +315,9 @@ def _holder(attribute: object, original: object) -> Wrapper | None:
 
 def _body(options: _Options) -> Fields:
     """The JSON body as it goes out: the caller's ``extra_body`` wins over the method's own arguments."""
-    body = options.json_data if isinstance(options.json_data, Mapping) else NOTHING
-    extra = options.extra_json
+    body, extra = options.json_data, options.extra_json
+    if not isinstance(body, (dict, Mapping)):
+        body = NOTHING
     return {**body, **extra} if extra else body
 
 

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Protocol, cast
 from urllib.parse import unquote_plus, urlsplit
 
+from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from . import endpoints
@@ -126,12 +127,13 @@ class LegacyPatch:
             of_one_model = _OF_ONE_MODEL.match(url)
             path = url if of_one_model is None else of_one_model[2]
             endpoint = endpoints.find(method, path)
-            if endpoint is None or recorder.is_unheard() or not is_instrumentation_enabled():
+            context = get_current()
+            if endpoint is None or recorder.is_unheard(context) or not is_instrumentation_enabled():
                 return None
             body = {**_body(given), "id": endpoints.identifier(method, path)}
             if of_one_model is not None:
                 body.setdefault("model", unquote_plus(of_one_model[1]))
-            return recorder.begin(endpoint, _server(cast(_Requestor, requestor)), endpoint.read_request(body))
+            return recorder.begin(endpoint, _server(cast(_Requestor, requestor)), endpoint.read_request(body), context)
         except Exception as error:
             recorder.failed_inside(error)
             return None

@@ -19,7 +19,7 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.util.types import AttributeValue
 
 from .fork import free_after_fork
-from .scope import Held, Scope
+from .scope import Scope
 
 _logger = logging.getLogger(__package__)
 
@@ -83,7 +83,8 @@ class cost_attributes(Scope[_Items]):  # read as a verb, like the context manage
         self._said = said
 
     def _make(self) -> _Items:
-        said = {**_values(_said(get_current())), **self._said}
+        outer: _Items = getattr(get_current().get(KEY), "value", ())
+        said = {**_values(outer), **self._said}
         return tuple((name, value, type(value)) for name, value in said.items())
 
     def _finish(self, value: _Items) -> None:
@@ -118,7 +119,7 @@ class Attribution:
 
     def read(self, context: Context) -> Labels | None:
         """Whose money a call in this context is; ``None`` where nothing says so."""
-        said = _said(context)
+        said: _Items = getattr(context.get(KEY), "value", ())
         if not self._keys:
             if not said:
                 return None
@@ -178,11 +179,6 @@ class Attribution:
             f"openai_cost: {name!r} has more than {self._limit} values (baggage_limit); on metrics, others are counted as {OTHER!r}"
         )
         return OTHER
-
-
-def _said(context: Context) -> _Items:
-    held = cast("Held[_Items] | None", context.get(KEY))
-    return () if held is None else held.value
 
 
 def _values(said: _Items) -> dict[str, _Value]:

@@ -45,6 +45,8 @@ class Operation:
         backlog: chunks of the body that have passed and have not been looked at.
         patience: how many of them there may be.
         ending: what a chunk holds that is looked at at once; empty: nothing.
+        price_endpoint: the price book's name of the endpoint.
+        time_to_first_chunk: seconds from the request to the first bytes of a streamed answer.
     """
 
     __slots__ = (
@@ -53,7 +55,6 @@ class Operation:
         "_content",
         "_decode",
         "_ending",
-        "_first_chunk",
         "_http",
         "_last_chunk",
         "_reader",
@@ -72,10 +73,12 @@ class Operation:
         "hides_usage",
         "observed",
         "patience",
+        "price_endpoint",
         "process",
         "request",
         "server",
         "span",
+        "time_to_first_chunk",
     )
 
     def __init__(
@@ -91,6 +94,7 @@ class Operation:
     ) -> None:
         self.endpoint, self.server, self.request = endpoint, server, request
         self.span, self.context, self.enclosing, self.account = span, context, enclosing, account
+        self.price_endpoint = endpoint.name
         self.observed = False
         self.hides_usage = False
         self.headers: Mapping[str, str] | None = None
@@ -99,9 +103,9 @@ class Operation:
         self._recorder = recorder
         self._ending = Lock()
         self._started = perf_counter()
-        self._first_chunk: float | None = None
+        self.time_to_first_chunk: float | None = None
         self._last_chunk = 0.0
-        self._chunk_times: list[float] | None = [] if recorder.wants_chunk_times else None
+        self._chunk_times: list[float] | None = None
         self._reader: EventReader | None = None
         self._scanner: _body.EventScanner | None = None
         self._collector: _body.DocumentCollector | None = None
@@ -113,11 +117,6 @@ class Operation:
         self._stream = False
 
     @property
-    def price_endpoint(self) -> str:
-        """The price book's name of the endpoint."""
-        return self.endpoint.name
-
-    @property
     def may_ask_for_usage(self) -> bool:
         """Whether usage may be asked for on the caller's behalf, should the caller not have asked."""
         return self.request.stream and self.endpoint.usage_if_asked and self._recorder.asks_for_usage
@@ -126,11 +125,6 @@ class Operation:
     def duration(self) -> float:
         """Seconds since the request was issued."""
         return perf_counter() - self._started
-
-    @property
-    def time_to_first_chunk(self) -> float | None:
-        """Seconds from the request to the first bytes of a streamed answer."""
-        return None if self._first_chunk is None else self._first_chunk - self._started
 
     @property
     def chunk_times(self) -> list[float]:
@@ -159,7 +153,7 @@ class Operation:
             self._stream = True
             self._reader = self.endpoint.events(self.request)
             self._scanner = _body.EventScanner(self.endpoint, self._reader)
-            if self._chunk_times is None:
+            if not self._recorder.wants_chunk_times:
                 self.patience, self.ending = _PATIENCE, self.endpoint.ending
         elif "json" in content_type or not content_type:
             self._collector = _body.DocumentCollector(self.endpoint)
@@ -245,7 +239,7 @@ class Operation:
     def _feed(self, content: bytes) -> None:
         scanner = self._scanner
         if scanner is not None:
-            if self._first_chunk is None or self._chunk_times is not None:
+            if self.time_to_first_chunk is None or self._chunk_times is not None:
                 self._time_chunk()
             if scanner.feed(content):
                 self._end_observed(None)
@@ -254,8 +248,10 @@ class Operation:
 
     def _time_chunk(self) -> None:
         now = perf_counter()
-        if self._first_chunk is None:
-            self._first_chunk = now
+        if self.time_to_first_chunk is None:
+            self.time_to_first_chunk = now - self._started
+            if self._recorder.wants_chunk_times:
+                self._chunk_times = []
         elif self._chunk_times is not None:
             self._chunk_times.append(now - self._last_chunk)
         self._last_chunk = now

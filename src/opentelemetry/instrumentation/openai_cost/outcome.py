@@ -15,14 +15,6 @@ from .pricing import Quote, RateCard, Unpriced
 Attributes = dict[str, AttributeValue]
 
 _MAX_CARDS = 2048
-_PARTS_IF_ANY = (
-    semconv.OWN_TOOL,
-    semconv.OWN_OTHER,
-    semconv.OWN_CACHE_READ,
-    semconv.OWN_CACHE_WRITE,
-    semconv.OWN_REASONING,
-)
-"""Span attributes of the parts that are left out where they are nothing, in the order of ``Breakdown``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +48,19 @@ def cost_attributes(outcome: Outcome, breakdown: bool) -> Attributes:
         card = outcome.card
         attributes = {semconv.COST_AMOUNT: outcome.float_amount, semconv.COST_CURRENCY: outcome.currency, **_PRICED}
         if breakdown:
-            attributes[semconv.OWN_INPUT], attributes[semconv.OWN_OUTPUT], *parts = outcome.float_breakdown()
-            for name, part in zip(_PARTS_IF_ANY, parts, strict=True):
-                if part:
-                    attributes[name] = part
+            inputs, outputs, tool, other, cache_read, cache_write, reasoning = outcome.float_breakdown()
+            attributes[semconv.OWN_INPUT], attributes[semconv.OWN_OUTPUT] = inputs, outputs
+            # What is nothing is left out.
+            if tool:
+                attributes[semconv.OWN_TOOL] = tool
+            if other:
+                attributes[semconv.OWN_OTHER] = other
+            if cache_read:
+                attributes[semconv.OWN_CACHE_READ] = cache_read
+            if cache_write:
+                attributes[semconv.OWN_CACHE_WRITE] = cache_write
+            if reasoning:
+                attributes[semconv.OWN_REASONING] = reasoning
         if card.discount is not None:
             attributes[semconv.OWN_LIST_AMOUNT] = float(outcome.list_amount)
         attributes.update(_pricing(card))

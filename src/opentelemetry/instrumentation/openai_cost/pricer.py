@@ -9,6 +9,7 @@ from typing import Protocol
 
 from .containers import Containers
 from .endpoints import Request, Response, from_cache, in_headers
+from .named_tuple import new
 from .outcome import Outcome, ProviderCost
 from .pricing import PriceBook, Quote, Terms, Unpriced
 from .provider import Server
@@ -24,11 +25,8 @@ class Billed(Protocol):
     server: Server
     began: float
     headers: Mapping[str, str] | None
-
-    @property
-    def price_endpoint(self) -> str:
-        """The price book's name of the endpoint."""
-        ...
+    price_endpoint: str
+    """The price book's name of the endpoint."""
 
 
 class Pricer:
@@ -66,8 +64,7 @@ class Pricer:
         if usage.fees:
             usage = self._containers.billed(usage, made=endpoint == "containers")
         created = response.created
-        # By position: keywords would double the time.
-        terms = Terms(
+        terms = (
             response.priced_model or response.model or request.model,
             request.model,
             server.price_list,
@@ -79,4 +76,4 @@ class Pricer:
             endpoint,
             created if created and 0 < created < _FUTURE else operation.began,
         )
-        return self._book().quote(usage, terms)
+        return self._book().quote(usage, new(Terms, terms))

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.metrics import Meter
 from opentelemetry.trace import (
     INVALID_SPAN,
@@ -103,17 +103,23 @@ class Recorder:
         """Whether a stream's usage is asked for on the caller's behalf."""
         return self._config.stream_usage == "request"
 
-    def is_unheard(self) -> bool:
+    def is_unheard(self, context: Context) -> bool:
         """Whether nobody would learn of a call: no SDK, or a disabled one, no hook, no budget, no work whose cost is tracked."""
         if not self._is_heard:
             self._is_heard = self._instruments.are_heard() or not _is_silent(self._tracer)
-        return not self._is_heard and innermost(get_current()) is None
+        return not self._is_heard and innermost(context) is None
 
-    def begin(self, endpoint: Endpoint, server: Server, request: Request) -> Operation:
-        """Starts the operation's span, unless something else describes the call already."""
+    def begin(self, endpoint: Endpoint, server: Server, request: Request, context: Context) -> Operation:
+        """Starts the operation's span, unless something else describes the call already.
+
+        Args:
+            endpoint: how to read request and response.
+            server: who is asked.
+            request: what the request says.
+            context: that the call is made in.
+        """
         if self._postponed:
             self.catch_up()
-        context = get_current()
         account = self.accounts.open(context)
         enclosing, span = None, None
         mode = "none" if endpoint.is_silent else self._config.spans

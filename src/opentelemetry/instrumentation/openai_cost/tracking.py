@@ -8,14 +8,13 @@ import logging
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from threading import Lock
-from typing import cast
 
 from opentelemetry.context import Context, create_key, get_current
 
 from .event import CostEvent
 from .fork import free_after_fork
 from .money import EXACT, amount
-from .scope import Held, Scope
+from .scope import Scope
 from .usage import MAX_COUNT, Tokens
 
 _logger = logging.getLogger(__package__)
@@ -233,8 +232,9 @@ class Cost:
 
 def innermost(context: Context) -> Cost | None:
     """The innermost piece of work that is tracked in this context."""
-    held = cast("Held[Cost] | None", context.get(KEY))
-    return None if held is None else held.value
+    # What a scope holds there, if one does.
+    cost: Cost | None = getattr(context.get(KEY), "value", None)
+    return cost
 
 
 def _plus(sum_so_far: int | None, count: int | None) -> int | None:

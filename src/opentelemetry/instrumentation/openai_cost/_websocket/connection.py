@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import get_current_span, set_span_in_context
 
@@ -112,11 +112,7 @@ class Connection(ABC):
             context = inherit(context, self._made_in)
             if not get_current_span(context).get_span_context().is_valid:
                 context = set_span_in_context(get_current_span(self._made_in), context)
-        token = attach(context)
-        try:
-            return recorder.begin(endpoint, self.server, request)
-        finally:
-            detach(token)
+        return recorder.begin(endpoint, self.server, request, context)
 
     def take(self, key: str) -> Opened | None:
         """Takes an operation out of those in flight, to end it."""

@@ -8,6 +8,7 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.util.types import AttributeValue
 
 from .. import semconv
+from ..named_tuple import new
 from ..usage import Usage
 from ._chat_events import MARKERS, ChunkReader, in_order
 from ._facts import MAX_DOCUMENT, Endpoint, Request, Response
@@ -70,16 +71,18 @@ def read_request(body: Fields) -> Request:
 
 def read_response(body: Fields, request: Request) -> Response:
     """Reads a chat completion."""
-    reasons: dict[int, str] = {}
-    for position, choice in enumerate(items(body.get("choices"))):
-        reason = text(fields(choice).get("finish_reason"))
-        if reason is not None:
-            reasons[position] = reason
+    choices = items(body.get("choices"))
+    if len(choices) == 1:
+        reason = text(fields(choices[0]).get("finish_reason"))
+        finish_reasons = () if reason is None else (reason,)
+    else:
+        given = [text(fields(choice).get("finish_reason")) for choice in choices]
+        finish_reasons = in_order({position: reason for position, reason in enumerate(given) if reason is not None})
     identifier, model, tier, fingerprint = texts(body, _IDENTITY)
     used = body.get("usage")
     counts = tokens(used)
-    usage = None if counts is None else Usage(counts, (), chat_fees(request, model))
-    created, finish_reasons = number(body.get("created")), in_order(reasons)
+    usage = None if counts is None else new(Usage, (counts, (), chat_fees(request, model), (), False))
+    created = number(body.get("created"))
     # By position: keywords would double the time.
     response = Response(identifier, model, created, tier, finish_reasons, fingerprint, usage)
     reported = None if used is None else in_usage(used)

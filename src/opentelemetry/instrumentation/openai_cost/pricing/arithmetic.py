@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from ..money import EXACT, sum_of
+from ..named_tuple import new
 from ..usage import DIMENSIONS, MAX_COUNT, InconsistentUsage, Tokens, Usage, measure, split
 from .quote import Line, Quote, TokenParts, Unpriced
 from .rates import RateCard
@@ -17,8 +18,6 @@ LENGTHS = "lengths of the prompts"
 
 _ZERO = Decimal(0)
 _NO_PARTS = (0, 0, 0, 0, 0)
-_new = tuple[object, ...].__new__
-"""Makes a named tuple in two thirds of the time that its class takes."""
 
 
 def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
@@ -38,12 +37,12 @@ def price(usage: Usage, card: RateCard) -> Quote | Unpriced:
         if not total and usage.is_empty:
             return Unpriced("no_usage")
         if not (units or fees or missing or card.has_currencies):
-            return _new(Quote, (EXACT.multiply(total, card.unit), card, tokens, parts, (), ()))
+            return new(Quote, (EXACT.multiply(total, card.unit), card, tokens, parts, (), ()))
         scaled, rest, lines = _price_others(usage, card, missing)
     except InconsistentUsage:
         return Unpriced("inconsistent_usage")
     amount = EXACT.multiply(total + scaled * card.undiscounted, card.unit)
-    quote = _new(Quote, (EXACT.add(amount, rest) if rest else amount, card, tokens, parts, tuple(lines), ()))
+    quote = new(Quote, (EXACT.add(amount, rest) if rest else amount, card, tokens, parts, tuple(lines), ()))
     if card.has_currencies and len({rate.currency for rate, _ in quote.lines}) > 1:
         return Unpriced("unknown_currency")
     if missing:
