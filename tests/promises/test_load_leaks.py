@@ -21,7 +21,7 @@ pytest.register_assert_rewrite("promises.crowd")
 from opentelemetry.context import get_current  # noqa: E402
 
 import opentelemetry.instrumentation.openai_cost as package  # noqa: E402
-from opentelemetry.instrumentation.openai_cost import attribution, cost_attributes, track_cost  # noqa: E402
+from opentelemetry.instrumentation.openai_cost import attribution, cost_attributes, series, track_cost  # noqa: E402
 from promises.crowd import (  # noqa: E402
     KINDS,
     Account,
@@ -142,6 +142,7 @@ async def test_calls_in_tasks_leave_no_byte(instrument, recorded):
 
 def test_with_everything_switched_on_calls_leave_no_object(instrument, recorded, monkeypatch):
     monkeypatch.setattr(attribution, "_MAX_REMEMBERED", REMEMBERED)
+    monkeypatch.setattr(series, "_MAX_REMEMBERED", 1)
     instrument(**{**recorded.options, **EVERYTHING, "summary": False})
     tracer = recorded.tracer_provider.get_tracer("application")
     with make_client(Account()) as client:
