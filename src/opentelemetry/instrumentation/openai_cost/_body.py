@@ -297,12 +297,12 @@ def _sync_tee(module: object) -> type:
         def __iter__(self) -> Iterator[bytes]:
             observer = self._observer
             backlog, ending = observer.backlog, observer.ending
-            hold = backlog.append
+            hold, short = backlog.append, _SHORT
             patience = 0  # The first chunk is looked at as it comes.
             try:
                 for chunk in self._stream:
                     hold(chunk)
-                    if len(backlog) > patience or len(chunk) < _SHORT or (ending and chunk.rfind(ending) >= 0):
+                    if len(backlog) > patience or len(chunk) < short or (ending and chunk.rfind(ending) >= 0):
                         observer.look()
                         patience = observer.patience
                     yield chunk
