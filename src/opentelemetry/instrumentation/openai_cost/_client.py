@@ -27,7 +27,7 @@ from ._websocket import SocketPatch
 from ._wrapping import Method, Wrapper, as_ours, binder, holds_ours, is_ours
 from .endpoints._fields import NOTHING, Fields
 from .fork import free_after_fork
-from .operation import Operation
+from .operation import PATIENCE, Operation
 from .provider import Server, server
 from .recorder import Recorder
 
@@ -66,6 +66,7 @@ class ClientPatch:
         self._servers: dict[tuple[int, type], tuple[object, Server]] = {}
         self._stream_usage = StreamUsage()
         self._sockets = SocketPatch(recorder)
+        self._patience = PATIENCE if _closes_streams() else 0
         self._restores: list[Callable[[], None]] = []
         self._lock = free_after_fork(Lock())
 
@@ -252,7 +253,8 @@ class ClientPatch:
                 if operation is None:
                     return None
                 self.install()
-            operation.received(cast(HttpResponse, kwargs["response"]), kwargs.get("stream") is True, is_async)
+            response = cast(HttpResponse, kwargs["response"])
+            operation.received(response, kwargs.get("stream") is True, is_async, self._patience)
         except Exception as error:
             if operation is not None:
                 operation.failed_inside(error)
@@ -293,6 +295,16 @@ class ClientPatch:
                 self._servers.clear()
             self._servers[key] = known
         return known[1]
+
+
+def _closes_streams() -> bool:
+    """Whether the client closes a stream that tells of an error or has come to its mark of the end, which it does since 2.9.
+
+    One that leaves it open lets its operation end only if that event is looked at as it passes.
+    """
+    stream = getattr(sys.modules.get("openai._streaming"), "Stream", None)
+    code = getattr(getattr(stream, "__stream__", None), "__code__", None)
+    return "close" in getattr(code, "co_names", ())
 
 
 def _subclasses(client: type) -> Iterator[type]:

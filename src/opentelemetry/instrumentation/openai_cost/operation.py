@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 _EVENTS = "text/event-stream"
-_PATIENCE = 31
+PATIENCE = 31
 """How many chunks of events may pass before they are looked at, together: one search of many costs a fraction of many."""
 
 
@@ -131,13 +131,14 @@ class Operation:
         """Seconds between chunks, where asked for."""
         return self._chunk_times or []
 
-    def received(self, response: _body.HttpResponse, stream: bool, is_async: bool) -> None:
+    def received(self, response: _body.HttpResponse, stream: bool, is_async: bool, patience: int = PATIENCE) -> None:
         """The HTTP response is here: its body is in memory, or on the wire and watched from now on.
 
         Args:
             response: an ``httpx`` or ``httpx2`` response.
             stream: whether the caller asked for events.
             is_async: which kind of stream the body is.
+            patience: how many chunks of events may pass before they are looked at.
         """
         self.headers, self._stream = response.headers, stream
         if _body.is_read(response):
@@ -154,7 +155,7 @@ class Operation:
             self._reader = self.endpoint.events(self.request)
             self._scanner = _body.EventScanner(self.endpoint, self._reader)
             if not self._recorder.wants_chunk_times:
-                self.patience, self.ending = _PATIENCE, self.endpoint.ending
+                self.patience, self.ending = patience, self.endpoint.ending
         elif "json" in content_type or not content_type:
             self._collector = _body.DocumentCollector(self.endpoint)
         self._decode = _body.decoder(response)
