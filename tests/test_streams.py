@@ -90,6 +90,37 @@ def test_a_stream_of_responses_has_ended_when_its_last_event_is_seen(server, cli
     assert_priced(telemetry, "0.0213664")
 
 
+@needs_responses
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("gzip", [False, True])
+@pytest.mark.parametrize("split", [65, 100, 333, 1000, 4000])
+def test_a_stream_of_responses_has_ended_when_its_last_event_is_seen_wherever_that_was_cut(
+    server, client, instrument, telemetry, split, gzip, ending
+):
+    instrument()
+    body = b"".join(events("response_stream.sse")).replace(b"\n", ending)
+    server.queue(sse_answer([body], split=split, gzip=gzip))
+    ended = {one.type: bool(telemetry.spans()) for one in respond(client())}
+    assert ended["response.completed"]
+    assert_priced(telemetry, "0.0213664")
+
+
+@needs_responses
+@pytest.mark.parametrize(
+    "cut_within", [b"event: response.completed\n", b'"response":', b'"usage":', b'"total_tokens":']
+)
+async def test_an_asynchronous_stream_of_responses_has_ended_when_its_last_event_is_seen_wherever_that_was_cut(
+    server, async_client, instrument, telemetry, cut_within
+):
+    instrument()
+    *body, last = events("response_stream.sse")
+    cut = last.index(cut_within) + len(cut_within) - 2
+    server.queue(sse_answer([*body, last[:cut], last[cut:]]))
+    async for one in await respond(async_client()):
+        assert bool(telemetry.spans()) is (one.type == "response.completed")
+    assert_priced(telemetry, "0.0213664")
+
+
 def test_a_stream_has_ended_when_done_was_read_even_if_the_connection_stays_open(server, client, instrument, telemetry):
     gate = Gate()
     instrument()

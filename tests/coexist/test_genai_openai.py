@@ -18,6 +18,7 @@ from coexist.calls import (
     AMOUNT,
     OFFICIAL,
     OURS,
+    RESPONSE,
     SHAPES,
     cost_names,
     ledger,
@@ -29,6 +30,7 @@ from coexist.calls import (
 )
 from coexist.orders import ORDERS, in_order
 from coexist.patched import changed, entries
+from support.clients import needs_responses
 from support.expect import (
     AT_OPENAI,
     COST,
@@ -44,7 +46,7 @@ from support.expect import (
     money,
     streamed,
 )
-from support.payloads import payload
+from support.payloads import events, payload
 from support.server import Gate, json_answer, sse_answer
 from support.telemetry import Telemetry
 
@@ -516,6 +518,21 @@ def test_a_stream_that_is_open_while_theirs_goes_is_priced_once(server, client, 
     assert ledger(telemetry).costs == 1
     assert money(telemetry.span().attributes[AMOUNT]) == Decimal("0.035")
     assert len(spans_of(telemetry, OFFICIAL)) == 1
+
+
+@needs_responses
+@pytest.mark.parametrize("spaced", [b'"response":{', b'"response" : {'])
+@pytest.mark.parametrize("gzip", [False, True])
+@pytest.mark.parametrize("split", [200, 4000])
+def test_their_span_of_a_stream_of_responses_has_the_cost_wherever_its_last_event_was_cut(
+    server, client, both, telemetry, split, gzip, spaced
+):
+    both()
+    body = b"".join(events("response_stream.sse")).replace(b'"response":{', spaced)
+    server.queue(sse_answer([body], split=split, gzip=gzip))
+    list(client().responses.create(stream=True, **RESPONSE))
+    assert money(telemetry.span().attributes[AMOUNT]) == Decimal("0.0213664")
+    assert scopes(telemetry) == [OFFICIAL]
 
 
 def test_a_stream_that_is_open_while_ours_goes_is_read_to_its_end(server, client, official, instrument, telemetry):

@@ -24,6 +24,7 @@ _TAIL = 64 * 1024
 _MAX_ATTEMPTS = 16
 _SHORT = 64
 """The mark of the end is shorter, in bytes, and comes last."""
+_LF = 10
 BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
 _SVG_USAGE = re.compile(rb'"svg_usage"\s*:\s*(\{[^{}]*\})')
@@ -36,7 +37,7 @@ class Observer(Protocol):
     Attributes:
         backlog: chunks that have passed and have not been looked at.
         patience: how many of them there may be.
-        ending: a chunk that holds this is looked at at once; empty: none.
+        ending: a chunk that holds this, or that ends within a line, is looked at at once; empty: none.
     """
 
     backlog: list[bytes]
@@ -73,6 +74,11 @@ class EventScanner:
         self._reader = reader
         self._pending = bytearray()
         self._is_identified = reader.identified
+
+    @property
+    def is_within_event(self) -> bool:
+        """Whether an event has begun, and its end has still to come."""
+        return bool(self._pending)
 
     def feed(self, chunk: bytes) -> bool:
         """Takes the next bytes; returns whether the last event that matters has been seen."""
@@ -286,6 +292,11 @@ def decoder(response: HttpResponse) -> Callable[[bytes], Iterator[bytes]] | None
     return decoded
 
 
+def _may_end(chunk: bytes, ending: bytes) -> bool:
+    """Whether a chunk may hold the beginning of the last event; one that ends within a line may have cut it in two."""
+    return chunk[-1] != _LF or chunk.rfind(ending) >= 0
+
+
 @lru_cache(maxsize=4)
 def _sync_tee(module: object) -> type:
     class Tee(module.SyncByteStream):  # type: ignore[name-defined, misc]  # the base is only known at run time
@@ -302,7 +313,7 @@ def _sync_tee(module: object) -> type:
             try:
                 for chunk in self._stream:
                     hold(chunk)
-                    if len(backlog) > patience or len(chunk) < short or (ending and chunk.rfind(ending) >= 0):
+                    if len(backlog) > patience or len(chunk) < short or (ending and _may_end(chunk, ending)):
                         observer.look()
                         patience = observer.patience
                     yield chunk
@@ -351,7 +362,8 @@ class _Passing:
             raise
         backlog = self._backlog
         backlog.append(chunk)
-        if len(backlog) > self._patience or len(chunk) < _SHORT or (self._ending and chunk.rfind(self._ending) >= 0):
+        ending = self._ending
+        if len(backlog) > self._patience or len(chunk) < _SHORT or (ending and _may_end(chunk, ending)):
             self._observer.look()
             self._patience = self._observer.patience
         return chunk

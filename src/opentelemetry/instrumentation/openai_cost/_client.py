@@ -144,8 +144,8 @@ class ClientPatch:
         bind, in_flight = binder(original), self._in_flight
 
         def request(client: object, /, *args: object, **kwargs: object) -> object:
-            operation = self._begin(client, args, kwargs)
             wrapped = bind(client, type(client))
+            operation = self._begin(client, args, kwargs)
             if operation is None and in_flight.get() is None:
                 return wrapped(*args, **kwargs)
             changed = None
@@ -171,8 +171,8 @@ class ClientPatch:
         bind, in_flight = binder(cast("Callable[..., Awaitable[object]]", original)), self._in_flight
 
         async def request(client: object, /, *args: object, **kwargs: object) -> object:
-            operation = self._begin(client, args, kwargs)
             wrapped = bind(client, type(client))
+            operation = self._begin(client, args, kwargs)
             if operation is None and in_flight.get() is None:
                 return await wrapped(*args, **kwargs)
             changed = None
@@ -198,8 +198,8 @@ class ClientPatch:
         bind = binder(original)
 
         def process_response(client: object, /, *args: object, **kwargs: object) -> object:
-            late = self._received(client, kwargs, is_async=False)
             wrapped = bind(client, type(client))
+            late = self._received(client, kwargs, is_async=False)
             if late is None:
                 return wrapped(*args, **kwargs)
             try:
@@ -218,8 +218,9 @@ class ClientPatch:
 
         def process_response(client: object, /, *args: object, **kwargs: object) -> object:
             # Not a coroutine function: the method is one only since openai 1.8, and what it returns goes back as it is.
+            wrapped = bind(client, type(client))
             late = self._received(client, kwargs, is_async=True)
-            result = bind(client, type(client))(*args, **kwargs)
+            result = wrapped(*args, **kwargs)
             if late is None:
                 return result
             if isawaitable(result):

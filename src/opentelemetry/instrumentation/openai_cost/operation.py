@@ -44,7 +44,7 @@ class Operation:
     Attributes:
         backlog: chunks of the body that have passed and have not been looked at.
         patience: how many of them there may be.
-        ending: what a chunk holds that is looked at at once; empty: nothing.
+        ending: what a chunk holds that is looked at at once, as is one that ends within a line; empty: nothing.
         price_endpoint: the price book's name of the endpoint.
         time_to_first_chunk: seconds from the request to the first bytes of a streamed answer.
     """
@@ -161,7 +161,7 @@ class Operation:
         self._decode = _body.decoder(response)
         if self._decode is not None:
             # What ends it cannot be seen in what is encoded.
-            self.patience = 0
+            self.patience, self.ending = 0, b""
         _body.install(response, self, is_async)
         self.observed = True
         if self.hides_usage:
@@ -244,6 +244,9 @@ class Operation:
                 self._time_chunk()
             if scanner.feed(content):
                 self._end_observed(None)
+            elif self.ending:
+                # The last event may have begun: its end is not to be missed.
+                self.patience = 0 if scanner.is_within_event else _PATIENCE
         elif self._collector is not None:
             self._collector.feed(content)
 
