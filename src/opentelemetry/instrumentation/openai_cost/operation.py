@@ -57,6 +57,7 @@ class Operation:
         "_ending",
         "_http",
         "_last_chunk",
+        "_most_patience",
         "_reader",
         "_recorder",
         "_scanner",
@@ -111,7 +112,8 @@ class Operation:
         self._collector: _body.DocumentCollector | None = None
         self._http: _body.HttpResponse | None = None
         self.backlog: list[bytes] = []
-        self.patience, self.ending = 0, b""
+        self.patience = self._most_patience = 0
+        self.ending = b""
         self._decode: Callable[[bytes], Iterable[bytes]] | None = None
         self._content: bytes | None = None
         self._stream = False
@@ -155,7 +157,8 @@ class Operation:
             self._reader = self.endpoint.events(self.request)
             self._scanner = _body.EventScanner(self.endpoint, self._reader)
             if not self._recorder.wants_chunk_times:
-                self.patience, self.ending = patience, self.endpoint.ending
+                self.patience = self._most_patience = patience
+                self.ending = self.endpoint.ending
         elif "json" in content_type or not content_type:
             self._collector = _body.DocumentCollector(self.endpoint)
         self._decode = _body.decoder(response)
@@ -246,7 +249,7 @@ class Operation:
                 self._end_observed(None)
             elif self.ending:
                 # The last event may have begun: its end is not to be missed.
-                self.patience = 0 if scanner.is_within_event else _PATIENCE
+                self.patience = 0 if scanner.is_within_event else self._most_patience
         elif self._collector is not None:
             self._collector.feed(content)
 
