@@ -82,6 +82,19 @@ def test_the_davinci_family_has_the_price_it_had(server, client, instrument, tel
     assert money(telemetry.attributes()["gen_ai.usage.cost.amount"]) == Decimal("0.03")
 
 
+def test_the_instruct_model_answers_by_a_name_with_a_colon_and_is_priced(server, client, instrument, telemetry):
+    instrument()
+    usage = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
+    server.queue(
+        json_answer(payload("completion_legacy.json", model="gpt-3.5-turbo-instruct:20230824-v2", usage=usage))
+    )
+    complete(client())
+    attributes = telemetry.attributes()
+    assert attributes["gen_ai.request.model"] == "gpt-3.5-turbo-instruct"
+    assert attributes["gen_ai.response.model"] == "gpt-3.5-turbo-instruct:20230824-v2"
+    assert money(attributes["gen_ai.usage.cost.amount"]) == Decimal("0.0025")
+
+
 def test_a_response_without_usage_is_unpriced(server, client, instrument, telemetry):
     instrument()
     body = payload("completion_legacy.json")

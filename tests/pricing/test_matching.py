@@ -78,6 +78,29 @@ def test_a_snapshot_with_prices_of_its_own_is_not_priced_as_its_undated_name(nam
     assert key(name) == name
 
 
+@pytest.mark.parametrize(
+    ("provider", "name", "asked", "expected"),
+    [
+        ("openai", "gpt-3.5-turbo-instruct:20230824-v2", "gpt-3.5-turbo-instruct", "0.17"),
+        ("openai", "gpt-4-1106-vision-preview", "gpt-4-vision-preview", "1.3"),
+        ("azure.ai.openai", "gpt-35-turbo-0125", "gpt-35-turbo", "0.065"),
+        ("azure.ai.openai", "gpt-3.5-turbo-0125", "gpt-35-turbo", "0.065"),
+    ],
+)
+def test_a_model_that_answers_by_another_name_than_it_is_asked_by_has_its_price(
+    provider: str, name: str, asked: str, expected: str
+) -> None:
+    assert amount(name, price_list=provider) == amount(asked, price_list=provider) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("gpt-35-turbo-0613", "0.17"), ("gpt-35-turbo-1106", "0.12")],
+)
+def test_azure_s_older_snapshots_have_prices_of_their_own(name: str, expected: str) -> None:
+    assert amount(name, price_list="azure.ai.openai") == Decimal(expected)
+
+
 def test_the_alias_and_its_first_snapshot_differ_in_price() -> None:
     assert amount("gpt-4o") == Decimal("0.35")
     assert amount("gpt-4o-2024-05-13") == Decimal("0.65")
@@ -302,7 +325,10 @@ def test_a_price_changes_at_midnight_utc_of_its_day(provider: str, model: str, r
     [
         ("gpt-3.5-turbo", {}, "2023-06-13", "0.22", "0.17"),
         ("gpt-3.5-turbo", {}, "2024-02-16", "0.17", "0.065"),
+        ("ft:gpt-3.5-turbo-0613:acme::abc", {}, "2023-11-06", "1.36", "0.36"),
         ("gpt-4o", {}, "2024-10-02", "0.65", "0.35"),
+        ("o1-mini", {}, "2025-01-31", "0.42", "0.154"),
+        ("o1-mini-2024-09-12", {}, "2025-01-31", "0.42", "0.154"),
         ("o3", {}, "2025-06-10", "1.4", "0.28"),
         ("o3", {"tier": "flex"}, "2025-06-10", "0.7", "0.14"),
         ("gpt-5.6-terra", {}, "2026-07-30", "0.4", "0.32"),

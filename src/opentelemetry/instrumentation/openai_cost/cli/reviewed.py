@@ -24,7 +24,6 @@ NOT_SOLD: dict[str, tuple[str, ...]] = {
         "gpt-35-turbo*",
         "gpt-3.5-0301",
         "gpt-4-turbo-0125-preview",
-        "gpt-4-1106-vision-preview",
         "gpt-4o-mini-2024-07-18.ft-",
         "gpt-5-chat",
         "gpt-5.?-chat",
