@@ -5,11 +5,13 @@
 
 from decimal import Decimal
 
+import openai
 import pytest
 
 from support.clients import needs_responses
 from support.expect import (
     COST,
+    UNPRICED,
     ask,
     assert_priced,
     chat,
@@ -17,6 +19,7 @@ from support.expect import (
     response,
     streamed,
 )
+from support.payloads import DONE, event
 from support.server import json_answer, sse_answer
 
 # --- amounts that the far end reports ---
@@ -55,6 +58,22 @@ def test_a_cost_in_the_last_chunk_of_a_stream_is_passed_on(server, client, instr
     attributes = telemetry.attributes()
     assert attributes["gen_ai.usage.cost.amount"] == 0.5
     assert attributes["gen_ai.usage.cost.source"] == "provider"
+
+
+def test_what_a_stream_cost_until_its_error_is_in_the_error_s_own_chunk(server, client, instrument, telemetry):
+    instrument()
+    used = {"prompt_tokens": 43, "completion_tokens": 10, "total_tokens": 53, "cost": 0.25}
+    failed = {"error": {"code": 400, "message": "Token limit reached"}, "choices": [], "usage": used}
+    server.queue(sse_answer([*streamed(usage=False)[:2], event(failed), DONE]))
+    with pytest.raises(openai.APIError):
+        list(ask(client(base_url=ROUTER), stream=True))
+    attributes = telemetry.attributes()
+    assert attributes["error.type"] == "_OTHER"
+    assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (43, 10)
+    assert attributes["gen_ai.usage.cost.amount"] == 0.25
+    assert attributes["gen_ai.usage.cost.source"] == "provider"
+    assert telemetry.point(COST)[1].count == 1
+    assert telemetry.points(UNPRICED) == []
 
 
 @pytest.mark.parametrize("raw", [False, True])

@@ -36,7 +36,7 @@ class ChunkReader:
         """Takes one chunk; an error event is the last."""
         self._seen += 1
         if error := data.get("error"):
-            self._response = self._response._replace(error_type=error_type(error))
+            self._response = self._with_usage(data)._replace(error_type=error_type(error))
             return True
         known = self._response
         for choice in items(data.get("choices")):
@@ -57,6 +57,14 @@ class ChunkReader:
             reported=known.reported if used is None else in_usage(used),
         )
         return False
+
+    def _with_usage(self, data: Fields) -> Response:
+        """The response with what a closing error says was used, if it does: a router bills what came before it."""
+        counts = tokens(used := data.get("usage"))
+        if counts is None:
+            return self._response
+        fees = chat_fees(self._request, self._response.model)
+        return self._response._replace(usage=Usage(counts, fees=fees), reported=in_usage(used))
 
     def response(self) -> Response:
         """The response as far as the chunks told; a choice without a finish reason counts as ``error``."""
