@@ -4,8 +4,10 @@
 """Life cycle: instrument, uninstrument, import orders, zero-code start, suppression, and what is left behind."""
 
 import importlib.metadata
+import inspect
 import logging
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -71,6 +73,25 @@ def test_uninstrument_puts_back_the_very_functions(instrument):
     assert all(now is not then for now, then in zip(doors(), before, strict=True))
     instrumentor.uninstrument()
     assert all(now is then for now, then in zip(doors(), before, strict=True))
+
+
+def test_what_stands_in_for_the_client_s_methods_looks_like_them(instrument):
+    def looks(of):
+        # Earlier Pythons can mark no function as one that gives coroutines.
+        is_coroutine = (
+            inspect.iscoroutinefunction(of) if of.__name__ == "request" or sys.version_info >= (3, 12) else None
+        )
+        return of.__name__, of.__qualname__, of.__doc__, inspect.signature(of), inspect.getsource(of), is_coroutine
+
+    def methods():
+        return [getattr(client, name) for client, name in DOORS]
+
+    before = [looks(method) for method in methods()]
+    instrument()
+    assert [looks(method) for method in methods()] == before
+    for method in methods():
+        if method.__name__ == "request":
+            assert pickle.loads(pickle.dumps(method)) is method
 
 
 def test_after_uninstrument_nothing_is_recorded(server, client, instrument, telemetry):

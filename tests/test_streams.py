@@ -95,7 +95,7 @@ def test_a_stream_of_responses_has_ended_when_its_last_event_is_seen(server, cli
 @pytest.mark.parametrize("gzip", [False, True])
 @pytest.mark.parametrize("split", [65, 100, 333, 1000, 4000])
 def test_a_stream_of_responses_has_ended_when_its_last_event_is_seen_wherever_that_was_cut(
-    server, client, instrument, telemetry, split, gzip, ending
+    server, client, instrument, telemetry, caplog, split, gzip, ending
 ):
     instrument()
     body = b"".join(events("response_stream.sse")).replace(b"\n", ending)
@@ -103,6 +103,7 @@ def test_a_stream_of_responses_has_ended_when_its_last_event_is_seen_wherever_th
     ended = {one.type: bool(telemetry.spans()) for one in respond(client())}
     assert ended["response.completed"]
     assert_priced(telemetry, "0.0213664")
+    assert not caplog.records
 
 
 @needs_responses

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -37,6 +39,8 @@ def as_ours(method: Method, original: Method) -> Method:
     A function and no wrapper of wrapt's: that takes several microseconds more for each call.
     """
     ours = wraps(original)(method)
+    if inspect.iscoroutinefunction(original) and not inspect.iscoroutinefunction(ours) and sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(ours)
     setattr(ours, _MARK, ours)
     return ours
 
