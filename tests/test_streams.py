@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import gc
+import json
 import threading
 
 import openai
@@ -355,6 +356,19 @@ def test_text_that_looks_like_a_usage_is_not_one(server, client, instrument, tel
     server.queue(sse_answer([event({**chunk, "choices": [choice]}), *streamed()]))
     list(ask(client(), stream=True))
     assert_priced(telemetry, PRICE)
+
+
+def test_a_usage_under_groq_s_own_name_is_counted(server, client, instrument, telemetry):
+    instrument()
+    *chunks, last, done = streamed()
+    opening, usage = (json.loads(chunk.removeprefix(b"data: ")) for chunk in (chunks[0], last))
+    opening["x_groq"] = {"id": "req_1"}
+    closing = {**usage, "usage": None, "x_groq": {"id": "req_1", "usage": usage["usage"]}}
+    server.queue(sse_answer([event(opening), *chunks[1:], event(closing), done]))
+    list(ask(client(base_url="https://api.groq.com/openai/v1"), stream=True))
+    attributes = telemetry.attributes()
+    assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (1000, 1000)
+    assert attributes["openai_cost.unpriced.reason"] == "unknown_provider"
 
 
 def test_azure_s_opening_chunk_without_a_model_is_passed_over(server, client, instrument, telemetry):

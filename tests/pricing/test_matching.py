@@ -343,6 +343,13 @@ def test_well_known_price_changes(model: str, where: dict[str, Any], day: str, b
     assert amount(model, at=at(day, "00:00:00"), **where) == Decimal(after)
 
 
+@pytest.mark.parametrize("name", ["text-embedding-ada-002", "text-embedding-ada-002-v2"])
+def test_the_first_price_of_embeddings_holds_for_the_name_by_which_the_model_answers(name: str) -> None:
+    usage = Usage(Tokens(1_000_000, 0))
+    assert amount(name, usage, at=at("2023-06-12", "23:59:59")) == Decimal("0.4")
+    assert amount(name, usage, at=at("2023-06-13", "00:00:00")) == Decimal("0.1")
+
+
 def test_the_day_is_the_day_in_utc() -> None:
     cut = datetime(2025, 6, 10, tzinfo=timezone.utc)
     in_tokyo = cut.astimezone(timezone(timedelta(hours=9)))

@@ -24,6 +24,8 @@ _TAIL = 64 * 1024
 _MAX_ATTEMPTS = 16
 _SHORT = 64
 """The mark of the end is shorter, in bytes, and comes last."""
+_LONG = 8 * 1024
+"""Chunks of so many bytes are not kept: each is worth a look of its own."""
 _LF = 10
 BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
@@ -308,12 +310,13 @@ def _sync_tee(module: object) -> type:
         def __iter__(self) -> Iterator[bytes]:
             observer = self._observer
             backlog, ending = observer.backlog, observer.ending
-            hold, short = backlog.append, _SHORT
+            hold, short, long = backlog.append, _SHORT, _LONG
             patience = 0  # The first chunk is looked at as it comes.
             try:
                 for chunk in self._stream:
                     hold(chunk)
-                    if len(backlog) > patience or len(chunk) < short or (ending and _may_end(chunk, ending)):
+                    size = len(chunk)
+                    if len(backlog) > patience or not short <= size < long or (ending and _may_end(chunk, ending)):
                         observer.look()
                         patience = observer.patience
                     yield chunk
@@ -362,8 +365,8 @@ class _Passing:
             raise
         backlog = self._backlog
         backlog.append(chunk)
-        ending = self._ending
-        if len(backlog) > self._patience or len(chunk) < _SHORT or (ending and _may_end(chunk, ending)):
+        size, ending = len(chunk), self._ending
+        if len(backlog) > self._patience or not _SHORT <= size < _LONG or (ending and _may_end(chunk, ending)):
             self._observer.look()
             self._patience = self._observer.patience
         return chunk

@@ -44,7 +44,7 @@ class ChunkReader:
             reason = text(of.get("finish_reason"))
             if reason is not None:
                 self._finish_reasons[whole(of.get("index")) or 0] = reason
-        used = data.get("usage")
+        used = _usage(data)
         counts = tokens(used)
         model = known.model or text(data.get("model"))
         self._response = Response(
@@ -60,7 +60,7 @@ class ChunkReader:
 
     def _with_usage(self, data: Fields) -> Response:
         """The response with what a closing error says was used, if it does: a router bills what came before it."""
-        counts = tokens(used := data.get("usage"))
+        counts = tokens(used := _usage(data))
         if counts is None:
             return self._response
         fees = chat_fees(self._request, self._response.model)
@@ -69,6 +69,11 @@ class ChunkReader:
     def response(self) -> Response:
         """The response as far as the chunks told; a choice without a finish reason counts as ``error``."""
         return self._response._replace(finish_reasons=in_order(self._finish_reasons))
+
+
+def _usage(data: Fields) -> object:
+    """The usage of a chunk; Groq puts that of a stream under a name of its own, unless it is asked for."""
+    return data.get("usage") or fields(data.get("x_groq")).get("usage")
 
 
 def in_order(reasons: dict[int, str]) -> tuple[str, ...]:
