@@ -133,10 +133,12 @@ def installed() -> dict[str, str]:
     return found
 
 
-def contenders(work: Work, client: Callable[[], openai.OpenAI]) -> list[Contender]:
-    """Everyone who takes part."""
-    found = [Contender("bare", None), Contender("floor", floor(work, client))]
-    for name in installed():
+def contenders(work: Work, client: Callable[[], openai.OpenAI], only: str | None = None) -> list[Contender]:
+    """Everyone who takes part: the bare SDK and all others, or one of them, and then no other is loaded."""
+    found = [Contender("bare", None)]
+    if only in (None, "floor"):
+        found.append(Contender("floor", floor(work, client)))
+    for name in installed() if only is None else {only} & INSTRUMENTATIONS.keys():
         _, module, kind = INSTRUMENTATIONS[name]
         found.append(Contender(name, getattr(import_module(module), kind)))
     return found

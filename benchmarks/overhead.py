@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import platform
 import random
@@ -47,13 +46,13 @@ class Overhead(NamedTuple):
 
 
 def measure(
-    work: Work, make: Callable[[], openai.OpenAI], rounds: int, repeat: int, warm: int = 1
+    work: Work, make: Callable[[], openai.OpenAI], rounds: int, repeat: int, warm: int = 1, only: str | None = None
 ) -> dict[str, Overhead]:
-    """Overhead of every contender; under ``bare`` the time of the call itself.
+    """Overhead of every contender, or of one; under ``bare`` the time of the call itself.
 
     After a change of the client's classes the interpreter runs it more slowly for a few calls; ``warm`` of them are not measured.
     """
-    everyone = contenders(work, make)
+    everyone = contenders(work, make, only)
     times: dict[str, list[float]] = {contender.name: [] for contender in everyone}
     order = random.Random(7)
     for round_number in range(rounds + 1):
@@ -84,21 +83,21 @@ def spread(values: list[float]) -> Overhead:
     return Overhead(median, lower, upper)
 
 
-def each_chunk(rounds: int) -> dict[str, float]:
-    """Seconds of each further chunk of a stream above the bare SDK, by contender: of a long stream, less those of a short one."""
-    long = measure(stream, lambda: client(CHUNKS), rounds, 2)
-    short = measure(stream, lambda: client(FEW_CHUNKS), rounds, 6)
-    return {name: (long[name].median - short[name].median) / (CHUNKS - FEW_CHUNKS) for name in long}
+def each_chunk(name: str, rounds: int) -> float:
+    """Seconds of each further chunk of a stream above the bare SDK: of a long stream, less those of a short one."""
+    long = measure(stream, lambda: client(CHUNKS), rounds, 2, only=name)[name]
+    short = measure(stream, lambda: client(FEW_CHUNKS), rounds, 12, only=name)[name]
+    return (long.median - short.median) / (CHUNKS - FEW_CHUNKS)
 
 
-def each_chunk_in_processes(rounds: int, runs: int) -> dict[str, float]:
-    """The same: medians over fresh processes, since where a process has its memory makes a difference of a microsecond."""
-    command = [sys.executable, __file__, "--chunks", "--rounds", str(rounds)]
-    found: list[dict[str, float]] = [
-        json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
-        for _ in range(runs)
-    ]
-    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+def each_chunk_alone(name: str, rounds: int, runs: int) -> float:
+    """The same in a process of its own: the median over so many.
+
+    Where a process has its memory makes a difference of a microsecond, and so do the memory and the code of other instrumentations.
+    """
+    command = [sys.executable, __file__, "--chunks", name, "--rounds", str(rounds)]
+    found = [float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout) for _ in range(runs)]
+    return statistics.median(found)
 
 
 def quote(repeat: int) -> float:
@@ -220,12 +219,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md and its plot")
     parser.add_argument(
-        "--chunks", action="store_true", help="print what each chunk of a stream costs, as JSON, and no more"
+        "--chunks", metavar="NAME", help="print what each chunk of a stream costs with one contender alone"
     )
     options = parser.parse_args()
     rounds = 3 if options.quick else options.rounds
     if options.chunks:
-        print(json.dumps(each_chunk(rounds)))
+        print(each_chunk(options.chunks, rounds))
         return
     page = report.Page(
         f"openai {openai.__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs, {rounds} rounds",
@@ -235,8 +234,9 @@ def main() -> None:
     page.overheads("chat call", calls, [("official", 0.6), ("floor", 1.5)])
     long = measure(stream, lambda: client(CHUNKS), rounds, 2)
     page.overheads(f"stream of {CHUNKS} chunks", long, [("official", 0.15)])
-    processes = 3 if options.quick else 9
-    page.each_chunk(each_chunk_in_processes(rounds // 5 + 2, processes), processes, 1e-6)
+    processes = 1 if options.quick else 5
+    alone = {name: each_chunk_alone(name, rounds // 4 + 2, processes) for name in long if name != "bare"}
+    page.each_chunk(alone, processes, 1e-6)
     few = measure(embed, lambda: client(numbers=NUMBERS), rounds // 2 + 1, 2)
     many = measure(embed, lambda: client(numbers=MORE_NUMBERS), rounds // 2 + 1, 2)
     page.overheads(f"{INPUTS:,} embeddings of {NUMBERS} numbers", few, [])
