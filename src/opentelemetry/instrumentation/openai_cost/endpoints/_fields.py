@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from types import MappingProxyType
@@ -46,19 +46,6 @@ def text(value: object) -> str | None:
         return None
     # JSON can name half a character; one such attribute, and an exporter drops everything that it goes out with.
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
-
-
-def texts(of: Fields, names: Iterable[str]) -> list[str | None]:
-    """Several members of an object, each as ``text`` gives it."""
-    found: list[str | None] = []
-    for name in names:
-        value = of.get(name)
-        if not isinstance(value, str) or not value:
-            value = None
-        elif not value.isascii():
-            value = value.encode("utf-8", "replace").decode()
-        found.append(value)
-    return found
 
 
 def number(value: object) -> float | None:

@@ -12,7 +12,7 @@ from ..named_tuple import new
 from ..usage import Usage
 from ._chat_events import MARKERS, ChunkReader, in_order
 from ._facts import MAX_DOCUMENT, Endpoint, Request, Response
-from ._fields import Fields, fields, items, number, text, texts, tokens, whole
+from ._fields import Fields, fields, items, number, text, tokens, whole
 from ._gateway import in_usage
 from ._tools import chat_fees
 
@@ -22,7 +22,6 @@ _NUMBERS = (
     ("frequency_penalty", gen_ai.GEN_AI_REQUEST_FREQUENCY_PENALTY),
     ("presence_penalty", gen_ai.GEN_AI_REQUEST_PRESENCE_PENALTY),
 )
-_IDENTITY = ("id", "model", "service_tier", "system_fingerprint")
 _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
@@ -63,28 +62,35 @@ def read_request(body: Fields) -> Request:
     output_type = _output_type(body)
     if output_type is not None:
         attributes[gen_ai.GEN_AI_OUTPUT_TYPE] = output_type
-    model, stream = text(body.get("model")), body.get("stream") is True
-    if body.get("web_search_options") is None:
-        return Request(model, stream, attributes)
-    return Request(model, stream, attributes, chat_search=True)
+    return Request(
+        model=text(body.get("model")),
+        stream=body.get("stream") is True,
+        attributes=attributes,
+        chat_search=body.get("web_search_options") is not None,
+    )
 
 
 def read_response(body: Fields, request: Request) -> Response:
     """Reads a chat completion."""
-    choices = items(body.get("choices"))
-    if len(choices) == 1:
-        reason = text(fields(choices[0]).get("finish_reason"))
-        finish_reasons = () if reason is None else (reason,)
-    else:
-        given = [text(fields(choice).get("finish_reason")) for choice in choices]
-        finish_reasons = in_order({position: reason for position, reason in enumerate(given) if reason is not None})
-    identifier, model, tier, fingerprint = texts(body, _IDENTITY)
+    reasons = {
+        position: reason
+        for position, choice in enumerate(items(body.get("choices")))
+        if (reason := text(fields(choice).get("finish_reason"))) is not None
+    }
+    model = text(body.get("model"))
     used = body.get("usage")
     counts = tokens(used)
     usage = None if counts is None else new(Usage, (counts, (), chat_fees(request, model), (), False))
-    created = number(body.get("created"))
     # By position: keywords would double the time.
-    response = Response(identifier, model, created, tier, finish_reasons, fingerprint, usage)
+    response = Response(
+        text(body.get("id")),
+        model,
+        number(body.get("created")),
+        text(body.get("service_tier")),
+        in_order(reasons),
+        text(body.get("system_fingerprint")),
+        usage,
+    )
     reported = None if used is None else in_usage(used)
     return response if reported is None else response._replace(reported=reported)
 
