@@ -336,6 +336,27 @@ def test_a_stream_of_any_length_is_priced_though_it_is_closed_right_after_its_us
     assert telemetry.attributes()["gen_ai.response.finish_reasons"] == ("stop",)
 
 
+@pytest.mark.parametrize("size", [1, 60_000], ids=["small chunks", "large chunks"])
+def test_of_a_long_stream_little_is_kept(server, client, instrument, telemetry, monkeypatch, size):
+    kept = []
+    look = Operation.look
+
+    def looking(operation):
+        # The last of them has just come.
+        kept.append([len(chunk) for chunk in operation.backlog[:-1]])
+        look(operation)
+
+    monkeypatch.setattr(Operation, "look", looking)
+    instrument()
+    content, *rest = streamed()
+    content = content.replace(b'"content":"x"', b'"content":"' + b"x" * size + b'"')
+    server.queue(sse_answer([content] * 200 + rest))
+    assert len(list(ask(client(), stream=True))) == 202
+    assert_priced(telemetry, PRICE)
+    assert max(map(len, kept)) <= 31
+    assert max(map(sum, kept)) < 31 * 8192
+
+
 @pytest.mark.parametrize(
     "written", [b'"usage": {', b'"usage" :{', b'"usage" : {', b'"usage":  {', b'"usage"\t:\t{', b'"usage":\t{']
 )
