@@ -6,7 +6,8 @@
 
 Every figure is CPU time above the bare SDK: the same client, an in-process transport, the same kind of providers; the contenders
 take turns, round by round and in changing order, so that a slow moment of the machine hits all of them. An overhead is the median
-over the rounds of the difference to the bare SDK in the same round. ``--write`` puts the figures into ``docs/performance.md``.
+over the rounds of the difference to the bare SDK in the same round. What a chunk of a stream costs is
+measured with each contender alone in processes of its own. ``--write`` puts the figures into ``docs/performance.md``.
 """
 
 from __future__ import annotations

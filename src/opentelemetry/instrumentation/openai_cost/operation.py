@@ -120,8 +120,8 @@ class Operation:
 
     @property
     def may_ask_for_usage(self) -> bool:
-        """Whether usage may be asked for on the caller's behalf, should the caller not have asked."""
-        return self.request.stream and self.endpoint.usage_if_asked and self._recorder.asks_for_usage
+        """Whether the usage of a stream may be asked for on the caller's behalf, should the caller not have asked."""
+        return self.endpoint.usage_if_asked and self._recorder.asks_for_usage
 
     @property
     def duration(self) -> float:

@@ -38,7 +38,7 @@ class StreamUsage:
         self._lock = free_after_fork(RLock())
 
     def ask(self, operation: Operation, client: object, args: _Args, kwargs: _Kwargs) -> ChangedRequest | None:
-        """The request as it goes out instead of the caller's.
+        """The request of a stream as it goes out instead of the caller's.
 
         Args:
             operation: the call.
