@@ -369,6 +369,51 @@ def test_a_usage_is_found_however_it_is_spaced(server, client, instrument, telem
     assert_priced(telemetry, PRICE)
 
 
+@pytest.mark.parametrize("count", [1, 5, 28, 29, 30, 31, 32, 33, 61, 62, 63, 64, 200])
+def test_a_usage_written_otherwise_than_the_events_before_it_is_found_though_the_stream_is_closed_right_after_it(
+    server, client, instrument, telemetry, count
+):
+    instrument()
+    server.queue(sse_answer([chunk.replace(b'"usage":{', b'"usage": {') for chunk in long_stream(count)]))
+    with client().chat.completions.with_streaming_response.create(
+        model="gpt-5.5", messages=MESSAGES, stream=True
+    ) as raw:
+        for line in raw.iter_lines():
+            if '"usage"' in line:
+                break
+    assert_priced(telemetry, PRICE)
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 200])
+def test_a_choice_that_closes_long_before_another_has_its_own_reason(server, client, instrument, telemetry, count):
+    instrument()
+    content, closing, *rest = long_stream(1)
+    server.queue(
+        sse_answer(
+            [
+                content,
+                closing.replace(b'"finish_reason":"stop"', b'"finish_reason":"length"'),
+                *[content.replace(b'"index":0', b'"index":1')] * count,
+                closing.replace(b'"index":0', b'"index":1'),
+                *rest,
+            ]
+        )
+    )
+    list(ask(client(), stream=True))
+    assert_priced(telemetry, PRICE)
+    assert telemetry.attributes()["gen_ai.response.finish_reasons"] == ("length", "stop")
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 200])
+def test_an_error_event_after_any_number_of_chunks_is_an_error(server, client, instrument, telemetry, count):
+    instrument()
+    content, *_ = streamed()
+    server.queue(sse_answer([content] * count + [event({"error": {"code": "server_error", "message": "no"}})]))
+    with pytest.raises(openai.APIError):
+        list(ask(client(), stream=True))
+    assert_failed(telemetry, "server_error")
+
+
 def test_text_that_looks_like_a_usage_is_not_one(server, client, instrument, telemetry):
     instrument()
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1_795_000_000, "model": "gpt-5.5"}

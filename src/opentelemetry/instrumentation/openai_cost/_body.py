@@ -26,6 +26,8 @@ _SHORT = 64
 """The mark of the end is shorter, in bytes, and comes last."""
 _LONG = 8 * 1024
 """Chunks of so many bytes are not kept: each is worth a look of its own."""
+_PASSED_OVER = range(2 * 1024, 64 * 1024)
+"""Of so many bytes, not all markers are searched for at once: fewer are searched soon, and more are not worth keeping."""
 _LF = 10
 BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
 _USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
@@ -66,15 +68,18 @@ class Observer(Protocol):
 class EventScanner:
     """Finds server-sent events in bytes that are cut anywhere, and hands the JSON of those that matter to a reader.
 
-    Keeps no more than the unfinished event. Accepts LF, CRLF and CR line ends (HTML standard, "Server-sent events").
+    Keeps no more than the unfinished event, and events of up to 64 KiB before it. Accepts LF, CRLF and CR line ends (HTML
+    standard, "Server-sent events").
     """
 
-    __slots__ = ("_is_identified", "_markers", "_pending", "_reader")
+    __slots__ = ("_is_identified", "_markers", "_midway", "_passed_over", "_pending", "_reader")
 
     def __init__(self, endpoint: Endpoint, reader: EventReader) -> None:
         self._markers = endpoint.markers
+        self._midway = endpoint.midway
         self._reader = reader
         self._pending = bytearray()
+        self._passed_over = b""
         self._is_identified = reader.identified
 
     @property
@@ -86,7 +91,7 @@ class EventScanner:
         """Takes the next bytes; returns whether the last event that matters has been seen."""
         if self._pending or chunk[-2:] != b"\n\n":
             return self._feed_cut(chunk)
-        return not (self._is_identified and not self._matters(chunk)) and self._scan(chunk)
+        return self._take(chunk)
 
     def _feed_cut(self, chunk: bytes) -> bool:
         """Takes bytes that end, or began, within an event."""
@@ -102,20 +107,50 @@ class EventScanner:
             return False
         block = bytes(pending[:end])
         del pending[:end]
-        return not (self._is_identified and not self._matters(block)) and self._scan(block)
+        return self._take(block)
 
     def finish(self) -> bool:
         """The bytes are at their end; an event without its blank line is read all the same, since it was sent and billed."""
         rest = bytes(self._pending)
         self._pending.clear()
-        return bool(rest) and self._scan(rest)
+        return self._scan(rest)
+
+    def abandon(self) -> None:
+        """Nobody reads on; an event that has not come to its end is none."""
+        self._scan(b"")
+
+    def _take(self, block: bytes) -> bool:
+        """Takes whole events."""
+        if self._is_identified:
+            if self._midway and len(block) in _PASSED_OVER:
+                if not self._goes_on(block):
+                    return self._scan(block)
+                self._passed_over = block
+                return False
+            if not self._matters(block):
+                return False
+        return self._scan(block)
+
+    def _goes_on(self, block: bytes) -> bool:
+        """Whether there is nothing in it that may come long before the end: what else matters comes last, and is seen then."""
+        find = block.rfind
+        for marker in self._midway:
+            if find(marker) >= 0:
+                return False
+        return find(b"[DONE]", -_SHORT) < 0
 
     def _scan(self, block: bytes) -> bool:
+        if self._passed_over:
+            passed_over, self._passed_over = self._passed_over, b""
+            if self._matters(passed_over):
+                block = passed_over + block
         for event in BOUNDARY.split(block):
             if event and (not self._is_identified or self._matters(event)):
                 if self._read(event):
                     return True
                 self._is_identified = self._reader.identified
+                if self._midway and event.find(b'": ') >= 0:
+                    self._midway = ()
         return False
 
     def _matters(self, block: bytes) -> bool:

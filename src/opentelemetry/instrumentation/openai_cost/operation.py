@@ -323,8 +323,14 @@ class Operation:
 
     def _end_abandoned(self) -> None:
         self.look()
-        if not self._ending.locked():
-            self._end_observed(None)
+        if self._ending.locked():
+            return
+        try:
+            if self._scanner is not None:
+                self._scanner.abandon()
+        except Exception as error:
+            self._recorder.failed_inside(error)
+        self._end_observed(None)
 
     def _end_observed(self, error: BaseException | None) -> None:
         response = None

@@ -14,6 +14,8 @@ from ._tools import chat_fees
 
 MARKERS = (b'"finish_reason":"', b'"finish_reason": "', b'"error"')
 """An event that closes a choice or reports an error; those with usage are found for every endpoint."""
+MIDWAY = (b'"finish_reason":"', b'"usage":{')
+"""One choice may close long before the others, and every event may have a usage so far."""
 
 
 class ChunkReader:

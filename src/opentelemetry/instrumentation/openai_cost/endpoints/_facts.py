@@ -132,6 +132,8 @@ class Endpoint:
             document of other endpoints.
         outlined_above: how large a document is, in bytes, of which no more is read than that.
         markers: byte strings of which an event that matters, after the opening, holds at least one.
+        midway: byte strings of which an event that matters and may come long before the end holds at least one, where its JSON is
+            written without spaces. Given, the other markers are searched for in the last events only.
         ending: what the last event that matters holds, if the stream may be left open after it; it is looked at as it passes.
     """
 
@@ -143,6 +145,7 @@ class Endpoint:
     events: Callable[[Request], EventReader] | None = None
     without_body: Callable[[Request], Response] | None = None
     markers: tuple[bytes, ...] = ()
+    midway: tuple[bytes, ...] = ()
     ending: bytes = b""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
     priced_by: str = ""

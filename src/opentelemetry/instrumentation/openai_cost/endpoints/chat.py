@@ -10,7 +10,7 @@ from opentelemetry.util.types import AttributeValue
 from .. import semconv
 from ..named_tuple import new
 from ..usage import Usage
-from ._chat_events import MARKERS, ChunkReader, in_order
+from ._chat_events import MARKERS, MIDWAY, ChunkReader, in_order
 from ._facts import MAX_DOCUMENT, Endpoint, Request, Response
 from ._fields import Fields, fields, items, number, text, tokens, whole
 from ._gateway import in_usage
@@ -111,6 +111,7 @@ CHAT = Endpoint(
     read_response=read_response,
     events=ChunkReader,
     markers=MARKERS,
+    midway=MIDWAY,
     usage_if_asked=True,
     outlined_above=MAX_DOCUMENT,
     attributes={semconv.OPENAI_API_TYPE: "chat_completions"},

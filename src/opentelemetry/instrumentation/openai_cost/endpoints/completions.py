@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ._chat_events import MARKERS, ChunkReader
+from ._chat_events import MARKERS, MIDWAY, ChunkReader
 from ._facts import MAX_DOCUMENT, Endpoint, Request
 from ._fields import Fields, text
 from .chat import common_attributes, read_response
@@ -27,6 +27,7 @@ COMPLETIONS = Endpoint(
     read_response=read_response,
     events=ChunkReader,
     markers=MARKERS,
+    midway=MIDWAY,
     usage_if_asked=True,
     outlined_above=MAX_DOCUMENT,
     priced_by="tokens",
