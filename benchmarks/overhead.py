@@ -231,12 +231,12 @@ def main() -> None:
         f"openai {openai.__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs, {rounds} rounds",
         installed(),
     )
-    calls = measure(call, client, 2 * rounds, 20, warm=20)
+    calls = measure(call, client, 8 * rounds, 20, warm=20)
     page.overheads("chat call", calls, [("official", 0.6), ("floor", 1.5)])
     long = measure(stream, lambda: client(CHUNKS), rounds, 2)
     page.overheads(f"stream of {CHUNKS} chunks", long, [("official", 0.15)])
-    processes = 1 if options.quick else 5
-    alone = {name: each_chunk_alone(name, rounds // 4 + 2, processes) for name in long if name != "bare"}
+    processes = 1 if options.quick else 3
+    alone = {name: each_chunk_alone(name, rounds, processes) for name in long if name != "bare"}
     page.each_chunk(alone, processes, 1e-6)
     few = measure(embed, lambda: client(numbers=NUMBERS), rounds // 2 + 1, 2)
     many = measure(embed, lambda: client(numbers=MORE_NUMBERS), rounds // 2 + 1, 2)

@@ -137,6 +137,8 @@ class Enclosing:
 
 def open_invocation(kind: Kind, context: Context) -> Enclosing | None:
     """The enclosing util-genai invocation of the same kind, if one is open in the context."""
+    if not context:
+        return None
     module = sys.modules.get(_INVOCATION_MODULE)
     if module is None or kind not in _KEYS:
         return None

@@ -78,6 +78,8 @@ class Accounts:
 
     def open(self, context: Context) -> Account | None:
         """Whose money an operation is that begins in this context; ``None`` where nothing asks. Never raises."""
+        if not context:
+            return None
         try:
             labels = self._attribution.read(context)
             cost = innermost(context)

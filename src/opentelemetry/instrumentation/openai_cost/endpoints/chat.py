@@ -78,7 +78,7 @@ def read_response(body: Fields, request: Request) -> Response:
         if (reason := text(fields(choice).get("finish_reason"))) is not None
     }
     model = text(body.get("model"))
-    used = body.get("usage")
+    used = fields(body.get("usage"))
     counts = tokens(used)
     usage = None if counts is None else new(Usage, (counts, (), chat_fees(request, model), (), False))
     # By position: keywords would double the time.
@@ -91,7 +91,7 @@ def read_response(body: Fields, request: Request) -> Response:
         text(body.get("system_fingerprint")),
         usage,
     )
-    reported = None if used is None else in_usage(used)
+    reported = in_usage(used) if used else None
     return response if reported is None else response._replace(reported=reported)
 
 
