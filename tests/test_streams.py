@@ -28,7 +28,7 @@ from support.expect import (
     streamed,
 )
 from support.payloads import DONE, event, events
-from support.server import Cut, Gate, sse_answer
+from support.server import Cut, Gate, Pause, sse_answer
 
 # Clients before 1.14 have words of their own for what the server says.
 ERROR_IN_STREAM = "The server had an error" if OPENAI_VERSION >= (1, 14) else "An error oc+urred during streaming"
@@ -411,6 +411,18 @@ def test_an_error_event_after_any_number_of_chunks_is_an_error(server, client, i
     server.queue(sse_answer([content] * count + [event({"error": {"code": "server_error", "message": "no"}})]))
     with pytest.raises(openai.APIError):
         list(ask(client(), stream=True))
+    assert_failed(telemetry, "server_error")
+
+
+def test_an_error_event_that_comes_in_one_piece_with_many_chunks_is_an_error(server, client, instrument, telemetry):
+    instrument()
+    content, *_ = streamed()
+    error = event({"error": {"code": "server_error", "message": "no"}})
+    server.queue(sse_answer([content, Pause(0.05), content * 20 + error, Pause(0.05)]))
+    with pytest.raises(openai.APIError) as caught:
+        list(ask(client(), stream=True))
+    # Its traceback keeps the stream, which old clients leave open.
+    assert caught.value.__traceback__ is not None
     assert_failed(telemetry, "server_error")
 
 

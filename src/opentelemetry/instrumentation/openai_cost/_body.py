@@ -70,13 +70,18 @@ class EventScanner:
 
     Keeps no more than the unfinished event, and events of up to 64 KiB before it. Accepts LF, CRLF and CR line ends (HTML
     standard, "Server-sent events").
+
+    Args:
+        endpoint: which markers there are.
+        reader: takes the events.
+        may_wait: whether events that come last may be found when the stream ends, for it is sure to be closed.
     """
 
     __slots__ = ("_is_identified", "_markers", "_midway", "_passed_over", "_pending", "_reader")
 
-    def __init__(self, endpoint: Endpoint, reader: EventReader) -> None:
+    def __init__(self, endpoint: Endpoint, reader: EventReader, *, may_wait: bool = True) -> None:
         self._markers = endpoint.markers
-        self._midway = endpoint.midway
+        self._midway = endpoint.midway if may_wait else ()
         self._reader = reader
         self._pending = bytearray()
         self._passed_over = b""

@@ -155,7 +155,7 @@ class Operation:
         if self.endpoint.events is not None and (stream or content_type.startswith(_EVENTS)):
             self._stream = True
             self._reader = self.endpoint.events(self.request)
-            self._scanner = _body.EventScanner(self.endpoint, self._reader)
+            self._scanner = _body.EventScanner(self.endpoint, self._reader, may_wait=patience > 0)
             if not self._recorder.wants_chunk_times:
                 self.patience = self._most_patience = patience
                 self.ending = self.endpoint.ending
