@@ -59,19 +59,20 @@ class Page:
         """Overheads by contender, with ours as a multiple of others'."""
         self._plotted[title] = found
         lines = [f"## {title[0].upper()}{title[1:]}", "", f"Bare: {micros(found['bare'].median)}.", ""]
-        others = [name for name in ("floor", "official") if name in found]
+        # A multiple of what cannot be told from nothing says nothing.
+        others = [name for name in ("floor", "official") if name in found and found[name].lower > 0]
         lines += [
-            "| | overhead | " + " | ".join(f"× {name}" for name in others) + " |",
+            "| | overhead |" + "".join(f" × {name} |" for name in others),
             "|---|---|" + "---|" * len(others),
         ]
         for name, each in found.items():
             if name == "bare":
                 continue
-            shares = [f"{each.median / found[other].median:.2f}" if found[other].median > 0 else "" for other in others]
+            shares = [f"{each.median / found[other].median:.2f}" for other in others]
             between = f"{micros(each.median)} ({micros(each.lower)} to {micros(each.upper)})"
-            lines.append(f"| {name} | {between} | " + " | ".join(shares) + " |")
+            lines.append(f"| {name} | {between} |" + "".join(f" {share} |" for share in shares))
         for other, most in targets:
-            if other in found and found[other].median > 0:
+            if other in others:
                 share = found["openai_cost"].median / found[other].median
                 lines += ["", f"Aim: at most {most} × {other}; {verdict(share <= most)} at {share:.2f}."]
         self._say(lines)
