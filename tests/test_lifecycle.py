@@ -18,11 +18,13 @@ from pathlib import Path
 
 import openai
 import pytest
+import wrapt
 from openai import _base_client
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 
 import support
 from opentelemetry.instrumentation.openai_cost import OpenAICostInstrumentor
+from opentelemetry.instrumentation.openai_cost._wrapping import is_ours
 from opentelemetry.instrumentation.openai_cost.version import __version__
 from support.expect import COST, DURATION, ask, assert_priced, chat, streamed
 from support.server import json_answer, sse_answer
@@ -429,3 +431,15 @@ def test_the_age_of_the_price_book_falls_silent_with_uninstrument(instrument, te
     assert "openai_cost.price_book.age" in telemetry.metric_names()
     OpenAICostInstrumentor().uninstrument()
     assert "openai_cost.price_book.age" not in telemetry.metric_names()
+
+
+@pytest.mark.parametrize("attribute", [None, "request", len, openai.OpenAI.request, wrapt.FunctionWrapper(len, print)])
+def test_what_is_not_ours_is_not_taken_for_it(attribute):
+    assert not is_ours(attribute)
+
+
+def test_a_wrapper_of_somebody_else_s_around_ours_is_not_taken_for_it(instrument):
+    instrument()
+    ours = vars(_base_client.SyncAPIClient)["request"]
+    assert is_ours(ours)
+    assert not is_ours(wrapt.FunctionWrapper(ours, print))

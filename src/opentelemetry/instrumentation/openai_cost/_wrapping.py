@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from functools import wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import wrapt
@@ -47,7 +48,9 @@ def as_ours(method: Method, original: Method) -> Method:
 
 def is_ours(attribute: object) -> bool:
     """Whether this is a wrapper of ours, and not one of somebody else's around it, which may look like it."""
-    return isinstance(attribute, OurWrapper) or getattr(attribute, _MARK, None) is attribute
+    if type(attribute) is FunctionType:
+        return attribute.__dict__.get(_MARK) is attribute
+    return isinstance(attribute, OurWrapper)
 
 
 def binder(original: Callable[..., _T]) -> Callable[[object, type], Callable[..., _T]]:
