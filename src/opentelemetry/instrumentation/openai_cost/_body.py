@@ -128,11 +128,10 @@ class EventScanner:
         """Takes whole events."""
         if self._is_identified:
             if self._midway and len(block) in _PASSED_OVER:
-                if not self._goes_on(block):
-                    return self._scan(block)
-                self._passed_over = block
-                return False
-            if not self._matters(block):
+                if self._goes_on(block):
+                    self._passed_over = block
+                    return False
+            elif not self._matters(block):
                 return False
         return self._scan(block)
 
